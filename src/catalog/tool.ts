@@ -1,0 +1,94 @@
+/**
+ * A tool: what was parsed from its manifest, resolved with the configuration into what a run needs.
+ *
+ * @module
+ */
+import type { ArgumentGrammar, FlagSpec, ParameterSpec } from "../policy/grammar.ts";
+import type { ValueSpec } from "../policy/value.ts";
+import type { Manifest } from "./manifest.ts";
+import type { LoadedManifest } from "./load.ts";
+
+/** What the configuration says where a manifest is silent. */
+export interface ToolDefaults {
+  readonly timeoutSec: number;
+  readonly concurrency: number;
+  readonly maxQueue: number;
+  readonly breaker: Required<Manifest["breaker"]>;
+}
+
+/** The part of a manifest that `tools.overrides.NAME` may change. */
+export interface ToolOverride {
+  readonly command?: string | undefined;
+  readonly limits?: Manifest["limits"] | undefined;
+  readonly concurrency?: number | undefined;
+  readonly max_queue?: number | undefined;
+  readonly breaker?: Manifest["breaker"] | undefined;
+}
+
+/** A tool, resolved. */
+export interface Tool {
+  readonly name: string;
+  readonly manifest: Manifest;
+  /** Where the manifest came from. */
+  readonly file: string;
+  readonly grammar: ArgumentGrammar;
+  /** Seconds: the default and the most that a caller may ask for. */
+  readonly timeoutSec: number;
+  readonly concurrency: number;
+  readonly maxQueue: number;
+  readonly breaker: Required<Manifest["breaker"]>;
+}
+
+/** Resolves a manifest: overrides over the manifest over the defaults. */
+export function resolveTool(loaded: LoadedManifest, override: ToolOverride, defaults: ToolDefaults): Tool {
+  const manifest: Manifest = {
+    ...loaded.manifest,
+    command: override.command ?? loaded.manifest.command,
+    limits: { ...loaded.manifest.limits, ...override.limits },
+  };
+  return {
+    name: manifest.name,
+    manifest,
+    file: loaded.file,
+    grammar: grammarOf(manifest),
+    timeoutSec: manifest.limits.timeout_sec ?? defaults.timeoutSec,
+    concurrency: override.concurrency ?? manifest.concurrency ?? defaults.concurrency,
+    maxQueue: override.max_queue ?? manifest.max_queue ?? defaults.maxQueue,
+    breaker: { ...defaults.breaker, ...definedOnly(manifest.breaker), ...definedOnly(override.breaker ?? {}) },
+  };
+}
+
+/** Whether a tool must be given a target, may be given one, or takes none. */
+export function targetNeed(manifest: Manifest): "required" | "optional" | "none" {
+  const { kinds } = manifest.target;
+  if (!kinds.includes("none")) return "required";
+  return kinds.length === 1 ? "none" : "optional";
+}
+
+function grammarOf(manifest: Manifest): ArgumentGrammar {
+  const parameters = new Map<string, ParameterSpec>();
+  for (const [name, spec] of Object.entries(manifest.parameters)) {
+    const { flag, join, repeat, required, intrusive, default: fallback } = spec;
+    parameters.set(name, {
+      flag,
+      join,
+      repeat,
+      required,
+      intrusive,
+      value: spec as ValueSpec,
+      ...(fallback !== undefined && { default: fallback }),
+    });
+  }
+  const flags = new Map<string, FlagSpec>();
+  for (const [name, { value, join, repeat, intrusive }] of Object.entries(manifest.flags)) {
+    flags.set(name, { join, repeat, intrusive, ...(value !== undefined && { value: value as ValueSpec }) });
+  }
+  return { parameters, flags };
+}
+
+/** Without the keys that are there but undefined, which would otherwise hide a default. */
+function definedOnly<T extends object>(part: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * The schema of the values that manifests declare: one row for each type of `src/policy/value.ts`.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { TARGET_KINDS, type TargetKind } from "../policy/target.ts";
+
+/** The kinds that a target may have, without `none`. */
+const targetKind = z.enum(TARGET_KINDS.filter((kind): kind is Exclude<TargetKind, "none"> => kind !== "none"));
+
+const word = z.string().min(1).max(200);
+
+/** Each type's own keys. */
+const SHAPES = {
+  boolean: {},
+  integer: { min: z.int(), max: z.int() },
+  number: { min: z.number(), max: z.number() },
+  duration: { max_sec: z.number().positive().default(3600) },
+  enum: { values: z.array(word).min(1) },
+  list: { values: z.array(word.regex(/^[^,]+$/, "no item of a list holds a comma")).min(1) },
+  port_list: { max_ranges: z.int().min(1).max(1000).default(100) },
+  pattern: {
+    pattern: z.string().min(1).max(1000).refine(isPattern, "expected a regular expression (ECMAScript, flag u)"),
+    max_length: z.int().min(1).max(2048).default(256),
+  },
+  target: {
+    kinds: z.array(targetKind).min(1),
+    max_addresses: z.int().min(1).max(1_048_576).default(1),
+  },
+} as const;
+
+/** The schema of a value, with the keys of `extra` beside the type's own. */
+export function valueSchema<Extra extends z.ZodRawShape>(extra: Extra) {
+  const row = <Type extends keyof typeof SHAPES>(type: Type) =>
+    z.strictObject({ type: z.literal(type), ...SHAPES[type], ...extra });
+  return z.discriminatedUnion("type", [
+    row("boolean"),
+    row("integer"),
+    row("number"),
+    row("duration"),
+    row("enum"),
+    row("list"),
+    row("port_list"),
+    row("pattern"),
+    row("target"),
+  ]);
+}
+
+function isPattern(source: string): boolean {
+  try {
+    new RegExp(`^(?:${source})$`, "u");
+    return true;
+  } catch {
+    return false;
+  }
+}

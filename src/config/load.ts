@@ -1,0 +1,162 @@
+/**
+ * Loading the configuration: flags over environment over file over defaults. Objects merge deeply, lists replace;
+ * the two repeatable flags add to their lists.
+ *
+ * @module
+ */
+import { checkDocument, checkValue } from "../documents/check_document.ts";
+import type { Diagnostic } from "../documents/diagnostics.ts";
+import { parseDocumentBytes } from "../documents/parse_document.ts";
+import { type Config, configSchema } from "./schema.ts";
+import { ENVIRONMENT, environmentValue, UNSUPPORTED_ENVIRONMENT } from "./environment.ts";
+import { folderOf, resolvePath } from "../core/paths.ts";
+
+/** The command line's part of the configuration. */
+export interface ConfigFlags {
+  readonly config?: string | undefined;
+  readonly tools: readonly string[];
+  readonly allowTargets: readonly string[];
+  readonly logLevel?: string | undefined;
+  readonly transport?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+}
+
+/** The world that the configuration is read from. */
+export interface ConfigWorld {
+  /** The working folder, for relative paths on the command line. */
+  readonly cwd: string;
+  env(name: string): string | undefined;
+  /** The file's bytes, or null when there is none; throws when it cannot be read. */
+  readFile(path: string): Uint8Array | null;
+}
+
+/** The configuration, or everything that is wrong with it. */
+export type ConfigLoad =
+  | { readonly ok: true; readonly config: Config; readonly file: string | null }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** Nested values, before the schema has looked at them. */
+interface Layer {
+  readonly [key: string]: unknown;
+}
+
+/** Reads, checks and merges all sources. */
+export function loadConfig(flags: ConfigFlags, world: ConfigWorld): ConfigLoad {
+  const located = locateConfig(flags, world);
+  const file = readConfigFile(located, world);
+  if (!file.ok) return file;
+  const diagnostics: Diagnostic[] = [];
+  const layers = [file.layer];
+  for (const { source, layer } of [...environmentLayers(world), ...flagLayers(flags)]) {
+    const checked = checkValue(configSchema, layer, source);
+    if (checked.ok) layers.push(layer);
+    else diagnostics.push(...checked.diagnostics);
+  }
+  for (const name of UNSUPPORTED_ENVIRONMENT) {
+    if ((world.env(name) ?? "") === "") continue;
+    diagnostics.push(unplaced(name, "this version does not have what the variable sets; unset it"));
+  }
+  if (diagnostics.length > 0) return { ok: false, diagnostics };
+  const merged = layers.reduce(merge, {});
+  const checked = checkValue(configSchema, merged, file.path ?? "configuration");
+  if (!checked.ok) return checked;
+  const config = addRepeated(checked.value, flags, world.cwd);
+  const recheck = checkValue(configSchema, config, "--allow-target");
+  return recheck.ok ? { ok: true, config: recheck.value, file: file.path } : recheck;
+}
+
+/** Where the configuration file is looked for. */
+export interface ConfigLocation {
+  readonly path: string;
+  /** What named it; only the default place may be empty. */
+  readonly source: "--config" | "MCP_CONFIG_FILE" | "default";
+}
+
+/** The configuration file's place: the flag, the variable, or the user's configuration folder; null without a home. */
+export function locateConfig(flags: ConfigFlags, world: ConfigWorld): ConfigLocation | null {
+  if (flags.config !== undefined) return { path: resolvePath(world.cwd, flags.config), source: "--config" };
+  const named = world.env("MCP_CONFIG_FILE") ?? "";
+  if (named !== "") return { path: resolvePath(world.cwd, named), source: "MCP_CONFIG_FILE" };
+  const home = world.env("HOME") ?? "";
+  const folder = world.env("XDG_CONFIG_HOME") || (home === "" ? "" : `${home}/.config`);
+  // The XDG base directory specification: a relative path is to be ignored.
+  return folder.startsWith("/") ? { path: `${folder}/bulkhead/config.yaml`, source: "default" } : null;
+}
+
+function readConfigFile(located: ConfigLocation | null, world: ConfigWorld):
+  | { readonly ok: true; readonly layer: Layer; readonly path: string | null }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] } {
+  if (located === null) return { ok: true, layer: {}, path: null };
+  const { path, source } = located;
+  let bytes: Uint8Array | null;
+  try {
+    bytes = world.readFile(path);
+  } catch (error) {
+    const diagnostic = unplaced(path, `the configuration file cannot be read: ${(error as Error).message}`);
+    return { ok: false, diagnostics: [diagnostic] };
+  }
+  if (bytes === null) {
+    if (source === "default") return { ok: true, layer: {}, path: null };
+    return { ok: false, diagnostics: [unplaced(path, `there is no such file, named by ${source}`)] };
+  }
+  const document = parseDocumentBytes(bytes, path);
+  if (!document.ok) return document;
+  const checked = checkDocument(configSchema, document);
+  if (!checked.ok) return checked;
+  return { ok: true, layer: withAbsoluteDirs(document.value as Layer, folderOf(path)), path };
+}
+
+/** Folders in the file are relative to the file. */
+function withAbsoluteDirs(layer: Layer, folder: string): Layer {
+  const tools = layer.tools as Layer | undefined;
+  if (!Array.isArray(tools?.dirs)) return layer;
+  return { ...layer, tools: { ...tools, dirs: tools.dirs.map((dir) => resolvePath(folder, String(dir))) } };
+}
+
+function environmentLayers(world: ConfigWorld): { source: string; layer: Layer }[] {
+  return ENVIRONMENT.flatMap(({ name, path: [section, key], kind }) => {
+    const text = world.env(name) ?? "";
+    return text === "" ? [] : [{ source: name, layer: { [section]: { [key]: environmentValue(text, kind) } } }];
+  });
+}
+
+function flagLayers(flags: ConfigFlags): { source: string; layer: Layer }[] {
+  const { transport, host, port, logLevel } = flags;
+  return [
+    ...(transport === undefined ? [] : [{ source: "--transport", layer: { server: { transport } } }]),
+    ...(host === undefined ? [] : [{ source: "--host", layer: { server: { host } } }]),
+    ...(port === undefined ? [] : [{ source: "--port", layer: { server: { port: environmentValue(port, "number") } } }]),
+    ...(logLevel === undefined ? [] : [{ source: "--log-level", layer: { logging: { level: logLevel } } }]),
+  ];
+}
+
+function addRepeated(config: Config, flags: ConfigFlags, cwd: string): Config {
+  const { security, tools } = config;
+  return {
+    ...config,
+    security: { ...security, allowed_targets: unique([...security.allowed_targets, ...flags.allowTargets]) },
+    tools: { ...tools, dirs: unique([...tools.dirs, ...flags.tools.map((dir) => resolvePath(cwd, dir))]) },
+  };
+}
+
+function unique(items: readonly string[]): string[] {
+  return [...new Set(items)];
+}
+
+function merge(lower: Layer, upper: Layer): Layer {
+  const merged: Record<string, unknown> = { ...lower };
+  for (const [key, value] of Object.entries(upper)) {
+    const below = merged[key];
+    merged[key] = isObject(below) && isObject(value) ? merge(below, value) : value;
+  }
+  return merged;
+}
+
+function isObject(value: unknown): value is Layer {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function unplaced(file: string, message: string): Diagnostic {
+  return { file, line: null, column: null, path: "", message };
+}

@@ -1,0 +1,142 @@
+/**
+ * Who holds which Deno permission, once. The flags that are printed, the flags that are compiled in, the page
+ * `permissions.md` and what the running program gives up all come from here.
+ *
+ * @module
+ */
+import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
+import { ENVIRONMENT_NAMES } from "../config/environment.ts";
+import { folderOf } from "../core/paths.ts";
+
+/** The kinds of permission that Deno knows. */
+export const PERMISSION_KINDS = ["run", "read", "write", "net", "env", "sys", "ffi", "import"] as const;
+
+/** One of {@link PERMISSION_KINDS}. */
+export type PermissionKind = (typeof PERMISSION_KINDS)[number];
+
+/** What each kind is granted for; a kind that is absent, or whose list is empty, is not granted; true is everything. */
+export type Grants = Readonly<Partial<Record<PermissionKind, readonly string[] | true>>>;
+
+/** What one configuration needs before its start is done. */
+export interface GrantNeeds {
+  /** Absolute paths of the tools' programs. */
+  readonly programs: readonly string[];
+  /** The configuration file and the folders of manifests. */
+  readonly readable: readonly string[];
+  /** `host:port` to listen on, or null for stdio. */
+  readonly listener: string | null;
+}
+
+/** The folder of the worker's source, which a worker made from a file must be able to read; none in a binary. */
+export function workerSourceFolder(): string | null {
+  return import.meta.url.startsWith("file:") && import.meta.url.endsWith(".ts")
+    ? decodeURIComponent(folderOf(new URL(import.meta.url).pathname))
+    : null;
+}
+
+/** The grants for `deno run`, as narrow as the configuration allows. */
+export function runGrants(needs: GrantNeeds): Grants {
+  const sources = workerSourceFolder();
+  return {
+    run: needs.programs,
+    read: unique([
+      ...needs.readable,
+      ...(sources === null ? [] : [sources]),
+      ...needs.programs.map(folderOf),
+      ...PROGRAM_FOLDERS,
+    ]),
+    net: needs.listener === null ? [] : [needs.listener],
+    env: ENVIRONMENT_NAMES,
+    sys: SYS_NAMES,
+  };
+}
+
+/** Whose files are trusted: those of root and of the server's own user and group. */
+const SYS_NAMES = ["uid", "gid"] as const;
+
+/**
+ * The grants that are compiled into the executable. They cannot be narrowed later, so they name every place where a
+ * catalog program may be; the configuration may be anywhere, and reading it ends before the first client is served.
+ */
+export function compiledGrants(commands: readonly string[]): Grants {
+  return {
+    run: unique(commands.flatMap(programCandidates)),
+    read: true,
+    net: ["127.0.0.1", "[::1]"],
+    env: ENVIRONMENT_NAMES,
+    sys: SYS_NAMES,
+  };
+}
+
+/** The command-line flags of Deno that make these grants and no other; never a prompt. */
+export function grantFlags(grants: Grants): string[] {
+  const flags = ["--no-prompt"];
+  for (const kind of PERMISSION_KINDS) {
+    const items = grants[kind];
+    if (items === true) flags.push(`--allow-${kind}`);
+    else if (items !== undefined && items.length > 0) flags.push(`--allow-${kind}=${items.join(",")}`);
+  }
+  return flags;
+}
+
+/**
+ * Gives up every permission of the calling thread, for good.
+ *
+ * @param programs the paths that run was granted for; Deno keeps grants by path and forgets them by path
+ * @throws {Error} when a permission is still there afterwards, so that nothing is served with it
+ */
+export async function giveUpPermissions(programs: readonly string[]): Promise<void> {
+  for (const command of programs) await Deno.permissions.revoke({ name: "run", command });
+  for (const name of PERMISSION_KINDS) await Deno.permissions.revoke({ name });
+  const held: string[] = [];
+  for (const name of PERMISSION_KINDS) {
+    if ((await Deno.permissions.query({ name })).state === "granted") held.push(name);
+  }
+  for (const command of programs) {
+    if ((await Deno.permissions.query({ name: "run", command })).state === "granted") held.push(command);
+  }
+  if (held.length > 0) throw new Error(`permissions could not be given up: ${held.join(", ")}`);
+}
+
+/** Whether the calling thread may run the program at `path` now. */
+export async function mayRun(path: string): Promise<boolean> {
+  return (await Deno.permissions.query({ name: "run", command: path })).state === "granted";
+}
+
+/** One thread of the running server and what it holds, for people to read. */
+export interface ThreadPermissions {
+  readonly thread: string;
+  readonly holds: Readonly<Partial<Record<PermissionKind, string>>>;
+  readonly why: string;
+}
+
+/** The threads of the server. `permissions.md` is this table. */
+export const THREADS: readonly ThreadPermissions[] = [
+  {
+    thread: "main, until start is done",
+    holds: {
+      run: "the program of every available tool, by absolute path",
+      read: "configuration, manifests, the folders of programs; under `deno run` the worker's source",
+      net: "the listener, with HTTP only",
+      env: "the names listed below",
+      sys: "uid, gid",
+    },
+    why: "It reads the configuration, checks that nobody else could have replaced a program, binds the listener and " +
+      "makes the compartments, which can hold no more than it holds itself.",
+  },
+  {
+    thread: "main, from then on",
+    holds: {},
+    why: "It parses what clients send and what programs print. It can start nothing, connect nowhere, read and write " +
+      "no file; a listener that is bound keeps accepting.",
+  },
+  {
+    thread: "compartment NAME, one for each available tool",
+    holds: { run: "that tool's program, by absolute path" },
+    why: "It starts the program with the arguments that main has checked and passes its output on.",
+  },
+];
+
+function unique(items: readonly string[]): string[] {
+  return [...new Set(items)];
+}
