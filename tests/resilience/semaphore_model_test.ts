@@ -1,0 +1,281 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { type Acquired, Semaphore } from "../../src/resilience/semaphore.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { CountedAbortController } from "./counted_signal.ts";
+
+/** What one caller should have seen; the reference keeps them all, in the order in which they came. */
+interface Expected {
+  status: "waiting" | "running" | "released" | "queue_full" | "wait_timeout" | "aborted";
+  readonly cameMs: number;
+  readonly deadlineMs: number;
+  readonly hasSignal: boolean;
+  grantedMs: number;
+  retryAfterMs: number;
+}
+
+/** The reference: no queue and no counters, just the list of all callers, searched from its start each time. */
+class ReferenceSemaphore {
+  readonly callers: Expected[] = [];
+  readonly #holdsMs: number[] = [];
+  #nowMs = 0;
+
+  constructor(public permits: number, public maxQueue: number) {}
+
+  count(status: Expected["status"]): number {
+    return this.callers.filter((caller) => caller.status === status).length;
+  }
+
+  acquire(signal: "none" | "live" | "aborted", maxWaitMs: number | undefined): void {
+    const caller: Expected = {
+      status: "waiting",
+      cameMs: this.#nowMs,
+      deadlineMs: this.#nowMs + (maxWaitMs ?? Infinity),
+      hasSignal: signal !== "none",
+      grantedMs: NaN,
+      retryAfterMs: NaN,
+    };
+    const isFree = this.count("running") < this.permits;
+    if (signal === "aborted") caller.status = "aborted";
+    else if (!isFree && this.count("waiting") >= this.maxQueue) this.#refuse(caller, "queue_full");
+    else if (!isFree && maxWaitMs === 0) this.#refuse(caller, "wait_timeout");
+    this.callers.push(caller);
+    this.settle();
+  }
+
+  release(caller: Expected): void {
+    caller.status = "released";
+    this.#holdsMs.push(this.#nowMs - caller.grantedMs);
+    this.settle();
+  }
+
+  abort(caller: Expected): void {
+    if (caller.status === "waiting") caller.status = "aborted";
+  }
+
+  advance(ms: number): void {
+    for (; ms > 0; ms--) {
+      this.#nowMs++;
+      for (const caller of this.callers) {
+        if (caller.status !== "waiting" || caller.deadlineMs > this.#nowMs) continue;
+        caller.status = "aborted"; // Whoever leaves is not ahead of a newcomer.
+        this.#refuse(caller, "wait_timeout");
+      }
+    }
+  }
+
+  settle(): void {
+    while (this.count("running") < this.permits) {
+      const first = this.callers.find((caller) => caller.status === "waiting");
+      if (first === undefined) break;
+      first.status = "running";
+      first.grantedMs = this.#nowMs;
+    }
+  }
+
+  #refuse(caller: Expected, code: "queue_full" | "wait_timeout"): void {
+    const waiting = this.count("waiting");
+    const holdsMs = this.#holdsMs.length > 0 ? this.#holdsMs.slice(-16) : [1_000];
+    const sumMs = holdsMs.reduce((a, b) => a + b);
+    const turns = waiting + 1 + Math.max(this.count("running") - this.permits, 0);
+    caller.status = code;
+    caller.retryAfterMs = turns * sumMs / (holdsMs.length * this.permits);
+  }
+}
+
+type Command =
+  | {
+    readonly kind: "acquire";
+    readonly signal: "none" | "live" | "aborted";
+    readonly maxWaitMs: number | null;
+  }
+  | { readonly kind: "release" | "release_again" | "abort"; readonly nth: number }
+  | { readonly kind: "advance"; readonly ms: number }
+  | { readonly kind: "setLimits"; readonly permits: number | null; readonly maxQueue: number | null };
+
+const nth = fc.nat({ max: 40 });
+const command: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("acquire" as const),
+      signal: fc.oneof(
+        { weight: 9, arbitrary: fc.constantFrom("none" as const, "live" as const) },
+        { weight: 1, arbitrary: fc.constant("aborted" as const) },
+      ),
+      maxWaitMs: fc.option(fc.nat({ max: 20 })),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("release" as const), nth }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("release_again" as const), nth }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("abort" as const), nth }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("advance" as const), ms: fc.nat({ max: 8 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("setLimits" as const),
+      permits: fc.option(fc.integer({ min: 1, max: 4 })),
+      maxQueue: fc.option(fc.nat({ max: 5 })),
+    }),
+  },
+);
+
+interface Actual {
+  readonly controller: CountedAbortController;
+  answer: Acquired | undefined;
+}
+
+/** Runs one history on both sides and compares them after each command. */
+class Comparison {
+  readonly #clock = new FakeClock();
+  readonly #semaphore: Semaphore;
+  readonly #reference: ReferenceSemaphore;
+  readonly #actual: Actual[] = [];
+
+  constructor(permits: number, maxQueue: number) {
+    this.#semaphore = new Semaphore({ permits, maxQueue, clock: this.#clock });
+    this.#reference = new ReferenceSemaphore(permits, maxQueue);
+  }
+
+  run(command: Command): void {
+    switch (command.kind) {
+      case "acquire":
+        this.#acquire(command.signal, command.maxWaitMs ?? undefined);
+        break;
+      case "release":
+        this.#release(this.#pick("running", command.nth));
+        break;
+      case "release_again":
+        this.#permitOf(this.#pick("released", command.nth))?.release();
+        break;
+      case "abort": {
+        const index = command.nth % Math.max(1, this.#actual.length);
+        const expected = this.#reference.callers[index];
+        if (expected?.hasSignal) {
+          this.#reference.abort(expected);
+          this.#actual[index]?.controller.abort();
+        }
+        break;
+      }
+      case "advance":
+        this.#reference.advance(command.ms);
+        this.#clock.advance(command.ms);
+        break;
+      case "setLimits": {
+        const { permits, maxQueue } = command;
+        if (permits !== null) this.#reference.permits = permits;
+        if (maxQueue !== null) this.#reference.maxQueue = maxQueue;
+        this.#reference.settle();
+        this.#semaphore.setLimits({
+          ...(permits === null ? {} : { permits }),
+          ...(maxQueue === null ? {} : { maxQueue }),
+        });
+      }
+    }
+    this.#compareNumbers();
+  }
+
+  /** Compares what the callers were told, once their promises had the time to say so. */
+  async compareAnswers(): Promise<void> {
+    for (let tick = 0; tick < 10; tick++) await Promise.resolve();
+    for (const [index, expected] of this.#reference.callers.entries()) {
+      const answer = this.#actual[index]?.answer;
+      if (expected.status === "waiting") assert.equal(answer, undefined, `caller ${index} waits`);
+      else if (expected.status === "running" || expected.status === "released") {
+        assert(answer?.ok, `caller ${index} has a permit`);
+        assert.equal(answer.permit.waitedMs, expected.grantedMs - expected.cameMs);
+      } else {
+        assert(answer !== undefined && !answer.ok, `caller ${index} is refused`);
+        assert.equal(answer.code, expected.status);
+        if (answer.code !== "aborted") {
+          assert(Number.isInteger(answer.retryAfterMs) && answer.retryAfterMs >= 1);
+          const errorMs = answer.retryAfterMs - expected.retryAfterMs;
+          assert(
+            errorMs > -1e-6 && errorMs <= 1 + 1e-6,
+            `${answer.retryAfterMs} for ${expected.retryAfterMs}`,
+          );
+        }
+      }
+    }
+  }
+
+  /** Gives everything back; then nothing may be left over. */
+  async finish(): Promise<void> {
+    await this.compareAnswers();
+    while (this.#reference.count("running") > 0) {
+      this.#release(this.#pick("running", 0));
+      await this.compareAnswers();
+    }
+    assert.deepEqual([this.#semaphore.running, this.#semaphore.queued], [0, 0]);
+    this.#compareNumbers();
+    assert.equal(this.#clock.pending, 0);
+  }
+
+  #acquire(signal: "none" | "live" | "aborted", maxWaitMs: number | undefined): void {
+    const controller = new CountedAbortController();
+    if (signal === "aborted") controller.abort();
+    const actual: Actual = { controller, answer: undefined };
+    this.#actual.push(actual);
+    this.#reference.acquire(signal, maxWaitMs);
+    this.#semaphore.acquire({
+      ...(signal === "none" ? {} : { signal: controller.signal }),
+      ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
+    }).then((answer) => actual.answer = answer);
+  }
+
+  /** Releases a caller's permit, unless its promise has not handed it over yet. */
+  #release(index: number): void {
+    const expected = this.#reference.callers[index];
+    const permit = this.#permitOf(index);
+    if (expected === undefined || permit === undefined) return;
+    this.#reference.release(expected);
+    permit.release();
+  }
+
+  #permitOf(index: number): { release(): void } | undefined {
+    const answer = this.#actual[index]?.answer;
+    return answer?.ok ? answer.permit : undefined;
+  }
+
+  #pick(status: Expected["status"], nth: number): number {
+    const indexes = [...this.#reference.callers.keys()].filter((i) =>
+      this.#reference.callers[i]?.status === status
+    );
+    return indexes[nth % Math.max(1, indexes.length)] ?? -1;
+  }
+
+  #compareNumbers(): void {
+    const waiting = this.#reference.callers.filter((caller) => caller.status === "waiting");
+    assert.equal(this.#semaphore.running, this.#reference.count("running"), "running");
+    assert.equal(this.#semaphore.queued, waiting.length, "queued");
+    assert.equal(this.#semaphore.permits, this.#reference.permits, "permits");
+    assert.equal(this.#semaphore.maxQueue, this.#reference.maxQueue, "maxQueue");
+    assert.equal(
+      this.#clock.pending,
+      waiting.filter((caller) => caller.deadlineMs < Infinity).length,
+      "timers",
+    );
+    const listeners = this.#actual.reduce((sum, { controller }) => sum + controller.listeners, 0);
+    assert.equal(listeners, waiting.filter((caller) => caller.hasSignal).length, "listeners");
+  }
+}
+
+Deno.test("semaphore: any history agrees with a naive reference and leaves nothing behind", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 3 }),
+      fc.nat({ max: 4 }),
+      // The flag says whether the next command comes in the same tick.
+      fc.array(fc.tuple(command, fc.boolean()), { maxLength: 100, size: "max" }),
+      async (permits, maxQueue, history) => {
+        const comparison = new Comparison(permits, maxQueue);
+        for (const [command, sameTick] of history) {
+          comparison.run(command);
+          if (!sameTick) await comparison.compareAnswers();
+        }
+        await comparison.finish();
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
