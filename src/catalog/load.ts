@@ -5,7 +5,7 @@
  */
 import { checkDocument } from "../documents/check_document.ts";
 import type { Diagnostic } from "../documents/diagnostics.ts";
-import { parseDocument, parseDocumentBytes, type ParsedDocument } from "../documents/parse_document.ts";
+import { type ParsedDocument, parseDocument, parseDocumentBytes } from "../documents/parse_document.ts";
 import { BUILTIN_MANIFESTS } from "./builtin.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
 
@@ -46,7 +46,10 @@ export function loadCatalog(files: readonly ManifestFile[]): CatalogLoad {
     else diagnostics.push(read.duplicateOf(earlier.file));
   }
   if (diagnostics.length > 0) return { ok: false, diagnostics };
-  return { ok: true, manifests: [...manifests.values()].sort((a, b) => a.manifest.name < b.manifest.name ? -1 : 1) };
+  return {
+    ok: true,
+    manifests: [...manifests.values()].sort((a, b) => a.manifest.name < b.manifest.name ? -1 : 1),
+  };
 }
 
 /** The names under which manifests are looked for in a folder. */

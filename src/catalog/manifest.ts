@@ -23,7 +23,10 @@ const flagName = z.string().max(64).regex(
   "expected a flag such as -p or --rate, without its value",
 );
 /** A word that we put into the argument list ourselves. */
-const argument = z.string().max(2048).refine((text) => !hasControls(text), "expected text without control characters");
+const argument = z.string().max(2048).refine(
+  (text) => !hasControls(text),
+  "expected text without control characters",
+);
 const template = argument.min(1).regex(
   /^(?:[^{}]|\{(?:target|host|port|address)\})+$/,
   "expected text with {target}, {host}, {port} or {address}",
@@ -70,7 +73,9 @@ const flag = z.strictObject({
 
 /** Ceilings on one run. */
 export const limitsSchema = z.strictObject({
-  timeout_sec: z.number().min(0.1).max(86_400).describe("Seconds; the default and the most a caller may ask for"),
+  timeout_sec: z.number().min(0.1).max(86_400).describe(
+    "Seconds; the default and the most a caller may ask for",
+  ),
   memory_mb: z.int().min(16).max(1_048_576).describe("Address space of each process, in MiB"),
   cpu_sec: z.int().min(1).max(86_400).describe("Processor time of each process, in seconds"),
   open_files: z.int().min(8).max(1_048_576).describe("Open file descriptors of each process"),
@@ -84,7 +89,9 @@ export const breakerSchema = z.strictObject({
   recovery_timeout_sec: z.number().min(0.1).max(86_400).describe("Seconds until the first probe"),
   success_threshold: z.int().min(1).max(100).describe("Successful probes that close it"),
   timeout_multiplier: z.number().min(1).max(10).describe("How the recovery time grows when a probe fails"),
-  max_recovery_timeout_sec: z.number().min(0.1).max(86_400).describe("Seconds; the recovery time grows no further"),
+  max_recovery_timeout_sec: z.number().min(0.1).max(86_400).describe(
+    "Seconds; the recovery time grows no further",
+  ),
   jitter: z.number().min(0).max(0.5).describe("The fraction by which each recovery time varies"),
 }).partial();
 
@@ -96,15 +103,23 @@ export const maxQueueSchema = z.int().min(0).max(10_000);
 
 /** The schema of a manifest. */
 export const manifestSchema = z.strictObject({
-  name: toolName.refine((name) => !RESERVED_TOOLS.includes(name), "the server has a tool of this name itself"),
+  name: toolName.refine(
+    (name) => !RESERVED_TOOLS.includes(name),
+    "the server has a tool of this name itself",
+  ),
   title: z.string().min(1).max(100),
   description: z.string().min(1).max(4000),
   command: commandSchema,
-  package: z.string().max(100).optional().describe("The package that holds the program, for the remedy when it is missing"),
+  package: z.string().max(100).optional().describe(
+    "The package that holds the program, for the remedy when it is missing",
+  ),
   first: z.array(argument).default([]).describe("Arguments put before everything else"),
   target: target.default({ kinds: ["none"], max_addresses: 1, place: "last", pin: "none" }),
   parameters: z.record(
-    toolName.refine((name) => !RESERVED_PARAMETERS.includes(name), "every tool has a parameter of this name already"),
+    toolName.refine(
+      (name) => !RESERVED_PARAMETERS.includes(name),
+      "every tool has a parameter of this name already",
+    ),
     parameter,
   ).default({}),
   flags: z.record(flagName, flag).default({}),
@@ -166,7 +181,9 @@ function checkConsistency(manifest: {
     report(["target"], "kind cidr needs max_addresses: the most addresses that one run may reach");
   }
   for (const [index, word] of manifest.first.entries()) {
-    if (owners.has(word)) report(["first", index], `${word} is in the grammar too; a caller must not repeat it`);
+    if (owners.has(word)) {
+      report(["first", index], `${word} is in the grammar too; a caller must not repeat it`);
+    }
   }
   const portless = kinds.filter((kind) => kind !== "none" && kind !== "url" && kind !== "host_port");
   for (const [key, part] of [["place", place], ["pin", pin]] as const) {

@@ -43,7 +43,11 @@ export interface Identity {
 /** A program that may be granted, or why there is none. */
 export type ProgramSearch =
   | { readonly status: "found"; readonly path: string }
-  | { readonly status: "missing" | "unsafe" | "unreadable"; readonly reason: string; readonly remedy: string };
+  | {
+    readonly status: "missing" | "unsafe" | "unreadable";
+    readonly reason: string;
+    readonly remedy: string;
+  };
 
 /** The absolute paths at which `command` may be. */
 export function programCandidates(command: string): readonly string[] {
@@ -95,7 +99,9 @@ function judge(path: string, facts: FileFacts, files: ProgramFiles, self: Identi
   let folders: (readonly [string, FileFacts | null])[];
   try {
     const real = files.realPath(path);
-    folders = [...new Set([folderOf(path), folderOf(real)])].map((folder) => [folder, files.stat(folder)] as const);
+    folders = [...new Set([folderOf(path), folderOf(real)])].map((folder) =>
+      [folder, files.stat(folder)] as const
+    );
   } catch (error) {
     return {
       status: "unreadable",

@@ -8,12 +8,15 @@ import type { ValueSpec } from "../policy/value.ts";
 import type { Manifest } from "./manifest.ts";
 import type { LoadedManifest } from "./load.ts";
 
+/** A circuit breaker's settings with every value known, in the units of the configuration. */
+export type BreakerSeconds = Readonly<Record<keyof Manifest["breaker"], number>>;
+
 /** What the configuration says where a manifest is silent. */
 export interface ToolDefaults {
   readonly timeoutSec: number;
   readonly concurrency: number;
   readonly maxQueue: number;
-  readonly breaker: Required<Manifest["breaker"]>;
+  readonly breaker: BreakerSeconds;
 }
 
 /** The part of a manifest that `tools.overrides.NAME` may change. */
@@ -36,7 +39,7 @@ export interface Tool {
   readonly timeoutSec: number;
   readonly concurrency: number;
   readonly maxQueue: number;
-  readonly breaker: Required<Manifest["breaker"]>;
+  readonly breaker: BreakerSeconds;
 }
 
 /** Resolves a manifest: overrides over the manifest over the defaults. */
@@ -54,8 +57,15 @@ export function resolveTool(loaded: LoadedManifest, override: ToolOverride, defa
     timeoutSec: manifest.limits.timeout_sec ?? defaults.timeoutSec,
     concurrency: override.concurrency ?? manifest.concurrency ?? defaults.concurrency,
     maxQueue: override.max_queue ?? manifest.max_queue ?? defaults.maxQueue,
-    breaker: { ...defaults.breaker, ...definedOnly(manifest.breaker), ...definedOnly(override.breaker ?? {}) },
+    breaker: resolveBreaker(defaults.breaker, manifest.breaker, override.breaker ?? {}),
   };
+}
+
+/** Whoever lengthens the recovery time alone means the maximum to follow. */
+function resolveBreaker(...layers: readonly object[]): BreakerSeconds {
+  const merged = Object.assign({}, ...layers.map(definedOnly)) as BreakerSeconds;
+  const longest = Math.max(merged.max_recovery_timeout_sec, merged.recovery_timeout_sec);
+  return { ...merged, max_recovery_timeout_sec: longest };
 }
 
 /** Whether a tool must be given a target, may be given one, or takes none. */

@@ -7,7 +7,9 @@ import { z } from "zod";
 import { TARGET_KINDS, type TargetKind } from "../policy/target.ts";
 
 /** The kinds that a target may have, without `none`. */
-const targetKind = z.enum(TARGET_KINDS.filter((kind): kind is Exclude<TargetKind, "none"> => kind !== "none"));
+const targetKind = z.enum(
+  TARGET_KINDS.filter((kind): kind is Exclude<TargetKind, "none"> => kind !== "none"),
+);
 
 const word = z.string().min(1).max(200);
 
@@ -21,7 +23,10 @@ const SHAPES = {
   list: { values: z.array(word.regex(/^[^,]+$/, "no item of a list holds a comma")).min(1) },
   port_list: { max_ranges: z.int().min(1).max(1000).default(100) },
   pattern: {
-    pattern: z.string().min(1).max(1000).refine(isPattern, "expected a regular expression (ECMAScript, flag u)"),
+    pattern: z.string().min(1).max(1000).refine(
+      isPattern,
+      "expected a regular expression (ECMAScript, flag u)",
+    ),
     max_length: z.int().min(1).max(2048).default(256),
   },
   target: {

@@ -6,15 +6,30 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { ByteBuffer } from "./byte_buffer.ts";
-import { type Ending, isFromCompartment, type Order, type StreamName, type ToCompartment } from "./protocol.ts";
+import {
+  type Ending,
+  isFromCompartment,
+  type Order,
+  type StreamName,
+  type ToCompartment,
+} from "./protocol.ts";
 
 /** What came of an execution. */
 export type Execution =
-  | { readonly status: "ended"; readonly ending: Ending; readonly output: Readonly<Record<StreamName, Uint8Array>> }
+  | {
+    readonly status: "ended";
+    readonly ending: Ending;
+    readonly output: Readonly<Record<StreamName, Uint8Array>>;
+  }
   /** The program could not be started: nothing ran. */
   | { readonly status: "not_started"; readonly reason: string }
   /** The compartment died, or fell silent past the deadline, with the run inside it. */
-  | { readonly status: "lost"; readonly reason: string; readonly output: Readonly<Record<StreamName, Uint8Array>> };
+  | {
+    readonly status: "lost";
+    readonly reason: string;
+    readonly output: Readonly<Record<StreamName, Uint8Array>>;
+    readonly durationMs: number;
+  };
 
 /** Called with each kept piece of output as it comes. */
 export type OutputListener = (stream: StreamName, bytes: Uint8Array) => void;
@@ -44,6 +59,7 @@ const WORKER_URL = new URL(
 
 interface RunInside {
   readonly order: Order;
+  readonly startedMs: number;
   readonly kept: Readonly<Record<StreamName, ByteBuffer>>;
   readonly onOutput: OutputListener | undefined;
   readonly resolve: (execution: Execution) => void;
@@ -104,7 +120,11 @@ export class Compartment {
       const overdueMs = order.deadlineMs + order.killGraceMs + OVERDUE_MS;
       this.#runs.set(order.id, {
         order,
-        kept: { stdout: new ByteBuffer(order.maxBytes.stdout), stderr: new ByteBuffer(order.maxBytes.stderr) },
+        startedMs: this.#clock.now(),
+        kept: {
+          stdout: new ByteBuffer(order.maxBytes.stdout),
+          stderr: new ByteBuffer(order.maxBytes.stderr),
+        },
         onOutput,
         resolve: (execution) => {
           signal.removeEventListener("abort", cancel);
@@ -135,7 +155,9 @@ export class Compartment {
     if (run === undefined) return this.#die("it spoke of a run that it was not given");
     switch (data.type) {
       case "output":
-        if (!run.kept[data.stream].append(data.bytes)) return this.#die("it sent more output than it was to keep");
+        if (!run.kept[data.stream].append(data.bytes)) {
+          return this.#die("it sent more output than it was to keep");
+        }
         run.onOutput?.(data.stream, data.bytes);
         break;
       case "ended":
@@ -159,7 +181,8 @@ export class Compartment {
     this.#worker.terminate();
     this.#markFailed(new Error(this.#death));
     for (const run of [...this.#runs.values()]) {
-      this.#finish(run, { status: "lost", reason: this.#death, output: outputOf(run) });
+      const durationMs = this.#clock.now() - run.startedMs;
+      this.#finish(run, { status: "lost", reason: this.#death, output: outputOf(run), durationMs });
     }
   }
 }

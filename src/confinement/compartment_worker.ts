@@ -70,7 +70,10 @@ async function execute(order: Order): Promise<void> {
   running.set(id, stop);
   const deadlineTimer = setTimeout(() => stop("timeout"), order.deadlineMs);
 
-  const pumps = [new Pump(order, "stdout", child.stdout, stop), new Pump(order, "stderr", child.stderr, stop)];
+  const pumps = [
+    new Pump(order, "stdout", child.stdout, stop),
+    new Pump(order, "stderr", child.stderr, stop),
+  ];
   const drained = Promise.all(pumps.map((pump) => pump.finished));
   const status = await child.status;
   clearTimeout(deadlineTimer);

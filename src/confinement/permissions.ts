@@ -121,13 +121,15 @@ export const THREADS: readonly ThreadPermissions[] = [
       env: "the names listed below",
       sys: "uid, gid",
     },
-    why: "It reads the configuration, checks that nobody else could have replaced a program, binds the listener and " +
+    why:
+      "It reads the configuration, checks that nobody else could have replaced a program, binds the listener and " +
       "makes the compartments, which can hold no more than it holds itself.",
   },
   {
     thread: "main, from then on",
     holds: {},
-    why: "It parses what clients send and what programs print. It can start nothing, connect nowhere, read and write " +
+    why:
+      "It parses what clients send and what programs print. It can start nothing, connect nowhere, read and write " +
       "no file; a listener that is bound keeps accepting.",
   },
   {

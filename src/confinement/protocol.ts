@@ -81,7 +81,9 @@ const FROM_COMPARTMENT: Readonly<Record<FromCompartment["type"], Fields>> = {
 
 /** Whether `data` is a message that a compartment may send. */
 export function isFromCompartment(data: unknown): data is FromCompartment {
-  if (typeof data !== "object" || data === null || !("type" in data) || typeof data.type !== "string") return false;
+  if (typeof data !== "object" || data === null || !("type" in data) || typeof data.type !== "string") {
+    return false;
+  }
   if (!Object.hasOwn(FROM_COMPARTMENT, data.type)) return false;
   const fields = FROM_COMPARTMENT[data.type as FromCompartment["type"]];
   return hasExactly({ ...fields, type: text })(data);

@@ -42,6 +42,7 @@ export const REFUSAL_ANSWERS = {
   queue_full: answer("queue_full", "Too many runs are waiting", 429, 4),
   rate_limited: answer("rate_limited", "Too many requests", 429, 4),
   breaker_open: answer("circuit_breaker_open", "The circuit breaker is open", 503, 4),
+  cancelled: answer("cancelled", "The run was cancelled before it started", 503, 1),
   shutting_down: answer("cancelled", "The server is shutting down", 503, 4),
 } as const satisfies Record<string, RefusalAnswer>;
 

@@ -21,6 +21,19 @@ export function escapeControls(text: string): string {
   });
 }
 
+/** The same for text that is JSON already: what it holds raw becomes `\uNNNN`, and the value stays what it was. */
+export function escapeControlsInJson(json: string): string {
+  return json.replace(
+    UNSAFE,
+    (char) =>
+      Array.from(
+        { length: char.length },
+        (_, unit) => `\\u${char.charCodeAt(unit).toString(16).padStart(4, "0")}`,
+      )
+        .join(""),
+  );
+}
+
 /** Whether `text` holds a control character (C0, DEL or C1), newlines and tabs included. */
 export function hasControls(text: string): boolean {
   // deno-lint-ignore no-control-regex

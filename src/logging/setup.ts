@@ -1,0 +1,78 @@
+/**
+ * Logging: structured lines on standard error, never on standard output, which belongs to the protocol.
+ *
+ * @module
+ */
+import { configureSync, type LogLevel, type LogRecord, type TextFormatter } from "@logtape/logtape";
+import { escapeControls, escapeControlsInJson } from "../core/text.ts";
+
+/** The configuration's part. */
+export interface LogSettings {
+  readonly level: "debug" | "info" | "warning" | "error";
+  /** `auto`: pretty on a terminal, JSON otherwise. */
+  readonly format: "auto" | "pretty" | "json";
+}
+
+/** Where lines go: standard error, or a test's list. */
+export interface LogOutput {
+  readonly isTerminal: boolean;
+  write(line: string): void;
+}
+
+/** Sets logging up for the whole process. Calling it again replaces what was set up before. */
+export function setUpLogging(settings: LogSettings, output: LogOutput): void {
+  const pretty = settings.format === "pretty" || (settings.format === "auto" && output.isTerminal);
+  const format = pretty ? prettyLine : jsonLine;
+  configureSync({
+    reset: true,
+    sinks: { stderr: (record) => output.write(format(record)) },
+    loggers: [
+      { category: ["bulkhead"], sinks: ["stderr"], lowestLevel: settings.level satisfies LogLevel },
+      // Without a sink of its own, the library's own logger would write to standard output.
+      { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "error" },
+    ],
+  });
+}
+
+/** Standard error of this process. */
+export const standardError: LogOutput = {
+  get isTerminal() {
+    return Deno.stderr.isTerminal();
+  },
+  write(line) {
+    const bytes = new TextEncoder().encode(line);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));
+    } catch {
+      // Whoever read our log is gone; there is nowhere left to say so.
+    }
+  },
+};
+
+/** One JSON object a line (D23). */
+const jsonLine: TextFormatter = (record) => {
+  const fixed = {
+    time: new Date(record.timestamp).toISOString(),
+    level: record.level,
+    logger: record.category.join("."),
+    message: messageOf(record),
+  };
+  // Named once more behind the properties, so that no property takes the place of a fixed field.
+  const line = JSON.stringify(Object.assign({}, fixed, record.properties, fixed));
+  return `${escapeControlsInJson(line)}\n`;
+};
+
+/** `17:03:21.512 info  run started tool=nmap ...`, for people. */
+const prettyLine: TextFormatter = (record) => {
+  const time = new Date(record.timestamp).toISOString().slice(11, 23);
+  const properties = Object.entries(record.properties)
+    .map(([key, value]) => ` ${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join("");
+  const line = `${messageOf(record)}${properties}`.replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+  return `${time} ${record.level.padEnd(7)} ${escapeControls(line)}\n`;
+};
+
+function messageOf(record: LogRecord): string {
+  return record.message.map(String).join("");
+}

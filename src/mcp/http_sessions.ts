@@ -1,0 +1,173 @@
+/**
+ * MCP Streamable HTTP for protocol versions up to 2025-11-25: one server per session, bounded in number and idle time.
+ *
+ * @module
+ */
+import type { Clock } from "../core/clock.ts";
+import { newId } from "../core/ids.ts";
+import { legacyServer } from "./legacy_server.ts";
+import {
+  isInitializeRequest,
+  type RequestId,
+  type Server,
+  WebStandardStreamableHTTPServerTransport,
+} from "./sdk_v1.ts";
+import type { McpService } from "./service.ts";
+
+/** How many sessions there may be, and how long one may be unused. */
+export interface SessionLimits {
+  readonly maxSessions: number;
+  readonly idleMs: number;
+}
+
+/** How often an open stream is written to: only writing shows that the client is gone. */
+const KEEP_ALIVE_MS = 500;
+
+interface Session {
+  readonly server: Server;
+  readonly transport: WebStandardStreamableHTTPServerTransport;
+  /** The HTTP requests that brought the calls which go on. */
+  readonly clients: Map<RequestId, AbortSignal>;
+  openRequests: number;
+  lastUsedMs: number;
+}
+
+/** All sessions. */
+export class HttpSessions {
+  readonly #service: McpService;
+  readonly #limits: SessionLimits;
+  readonly #clock: Clock;
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(service: McpService, limits: SessionLimits, clock: Clock) {
+    this.#service = service;
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  /** How many sessions are open. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Handles a request to the MCP endpoint.
+   *
+   * @param body the parsed body of a POST
+   */
+  async handle(request: Request, body: unknown): Promise<Response> {
+    this.#dropIdle();
+    const id = request.headers.get("mcp-session-id");
+    if (id !== null) {
+      const session = this.#sessions.get(id);
+      if (session === undefined) return rpcError(404, -32001, "Session not found: initialize again");
+      return await this.#forward(session, request, body);
+    }
+    if (request.method !== "POST" || !messagesOf(body).some(isInitializeRequest)) {
+      return rpcError(
+        400,
+        -32000,
+        "Bad Request: an initialize request or the header Mcp-Session-Id is needed",
+      );
+    }
+    if (this.#sessions.size >= this.#limits.maxSessions) {
+      return rpcError(503, -32000, `All ${this.#limits.maxSessions} sessions are in use: try again later`);
+    }
+    return await this.#forward(await this.#open(), request, body);
+  }
+
+  /** Ends every session; calls that go on are cancelled. */
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map(({ server }) => server.close()));
+  }
+
+  async #open(): Promise<Session> {
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: newId,
+      keepAliveMs: KEEP_ALIVE_MS,
+      onsessioninitialized: (id) => {
+        this.#sessions.set(id, session);
+      },
+    });
+    const clients = new Map<RequestId, AbortSignal>();
+    const server = legacyServer(this.#service, (id) => clients.get(id));
+    const session: Session = { server, transport, clients, openRequests: 0, lastUsedMs: this.#clock.now() };
+    await server.connect(transport);
+    server.onclose = () => {
+      if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
+    };
+    return session;
+  }
+
+  async #forward(session: Session, request: Request, body: unknown): Promise<Response> {
+    const ids = messagesOf(body).flatMap((message) => requestIdOf(message));
+    const gone = new AbortController();
+    request.signal.addEventListener("abort", () => gone.abort(), { once: true });
+    for (const id of ids) session.clients.set(id, gone.signal);
+    session.openRequests++;
+    session.lastUsedMs = this.#clock.now();
+    const end = () => {
+      for (const id of ids) session.clients.delete(id);
+      session.openRequests--;
+      session.lastUsedMs = this.#clock.now();
+    };
+    try {
+      const response = await session.transport.handleRequest(request, { parsedBody: body });
+      return watched(response, end, () => gone.abort());
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  #dropIdle(): void {
+    const latestMs = this.#clock.now() - this.#limits.idleMs;
+    for (const session of this.#sessions.values()) {
+      if (session.openRequests === 0 && session.lastUsedMs < latestMs) void session.server.close();
+    }
+  }
+}
+
+/** The same response; `onEnd` is called once when its body has ended, `onCancel` before that when the client left. */
+function watched(response: Response, onEnd: () => void, onCancel: () => void): Response {
+  if (response.body === null) {
+    onEnd();
+    return response;
+  }
+  const reader = response.body.getReader();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { value, done } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        onEnd();
+        controller.close();
+      } catch (error) {
+        onEnd();
+        controller.error(error);
+      }
+    },
+    async cancel(reason) {
+      onCancel();
+      onEnd();
+      await reader.cancel(reason);
+    },
+  });
+  return new Response(body, response);
+}
+
+function messagesOf(body: unknown): unknown[] {
+  return Array.isArray(body) ? body : [body];
+}
+
+function requestIdOf(message: unknown): RequestId[] {
+  if (typeof message !== "object" || message === null || !("id" in message) || !("method" in message)) {
+    return [];
+  }
+  const { id } = message;
+  return typeof id === "string" || typeof id === "number" ? [id] : [];
+}
+
+function rpcError(status: number, code: number, message: string): Response {
+  return Response.json({ jsonrpc: "2.0", error: { code, message }, id: null }, { status });
+}

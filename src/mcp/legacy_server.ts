@@ -1,0 +1,61 @@
+/**
+ * The adapter for protocol versions up to 2025-11-25, on the SDK's low-level server: schemas are published as they
+ * are, and arguments are checked by the pipeline alone.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import {
+  CallToolRequestSchema,
+  type CallToolResult,
+  ErrorCode,
+  ListToolsRequestSchema,
+  type ListToolsResult,
+  McpError,
+  type RequestId,
+  Server,
+} from "./sdk_v1.ts";
+import type { McpService } from "./service.ts";
+
+const logger = getLogger(["bulkhead", "mcp"]);
+
+/**
+ * Makes a server for one connection or session.
+ *
+ * @param disconnection the signal that the client of a request has gone away, where the transport knows it
+ */
+export function legacyServer(
+  service: McpService,
+  disconnection: (id: RequestId) => AbortSignal | undefined = () => undefined,
+): Server {
+  const server = new Server(service.info, {
+    capabilities: { tools: {} },
+    instructions: service.instructions,
+  });
+  server.onerror = (error) => logger.warn("protocol error", { error: error.message });
+  server.setRequestHandler(
+    ListToolsRequestSchema,
+    async () => ({ tools: await service.listTools() }) as unknown as ListToolsResult,
+  );
+  server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
+    const { name, arguments: args = {} } = request.params;
+    const gone = disconnection(extra.requestId);
+    const signal = gone === undefined ? extra.signal : AbortSignal.any([extra.signal, gone]);
+    const answer = await sanitised(() => service.callTool(name, args, signal));
+    if (!answer.ok) throw new McpError(ErrorCode.InvalidParams, answer.message);
+    return answer.result as unknown as CallToolResult;
+  });
+  return server;
+}
+
+/** A bug's message and stack stay in the log; the client learns that there was one. */
+async function sanitised<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    logger.error("internal error", {
+      error: error instanceof Error ? error.stack ?? error.message : String(error),
+    });
+    throw new McpError(ErrorCode.InternalError, "internal error; the server's log has the details");
+  }
+}

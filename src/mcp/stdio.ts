@@ -1,0 +1,31 @@
+/**
+ * MCP over standard input and output.
+ *
+ * @module
+ */
+import process from "node:process";
+import { legacyServer } from "./legacy_server.ts";
+import { StdioServerTransport } from "./sdk_v1.ts";
+import type { McpService } from "./service.ts";
+
+/** A connection that ends when the client closes our standard input. */
+export interface StdioConnection {
+  /** Resolves when the client has closed the pipe. */
+  readonly closed: Promise<void>;
+  /** Ends the connection; calls that go on are cancelled. */
+  close(): Promise<void>;
+}
+
+/** Serves the client at the other end of standard input and output. */
+export async function serveStdio(service: McpService): Promise<StdioConnection> {
+  const server = legacyServer(service);
+  // The SDK's transport does not notice the end of its input.
+  const closed = new Promise<void>((resolve) => {
+    process.stdin.once("end", resolve);
+    process.stdin.once("close", resolve);
+    process.stdin.once("error", () => resolve());
+    process.stdout.once("error", () => resolve());
+  });
+  await server.connect(new StdioServerTransport());
+  return { closed, close: () => server.close() };
+}

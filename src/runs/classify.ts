@@ -1,0 +1,73 @@
+/**
+ * What an execution's end means: the outcome, its error, and whether the circuit breaker counts it.
+ *
+ * @module
+ */
+import type { ErrorType } from "../core/refusal.ts";
+import type { Outcome } from "../core/result.ts";
+import type { Ending } from "../confinement/protocol.ts";
+import type { BreakerOutcome } from "../resilience/circuit_breaker.ts";
+
+/** The judgement of one ended run. */
+export interface Classification {
+  readonly outcome: Outcome;
+  readonly error: string | null;
+  readonly errorType: ErrorType | null;
+  readonly breaker: BreakerOutcome;
+}
+
+/** The part of a plan and its tool that the judgement depends on. */
+export interface ClassificationRules {
+  readonly toolName: string;
+  readonly successExitCodes: readonly number[];
+  readonly timeoutMs: number;
+  /** A deadline that the caller made shorter says nothing about the tool's health. */
+  readonly callerShortened: boolean;
+}
+
+/** Judges an ending. Every way to end has exactly one outcome (D10). */
+export function classify(ending: Ending, rules: ClassificationRules): Classification {
+  const { toolName } = rules;
+  switch (ending.cause) {
+    case "timeout":
+      return {
+        outcome: "timeout",
+        error: `${toolName} was stopped after its time-out of ${rules.timeoutMs / 1000} s`,
+        errorType: "timeout",
+        breaker: rules.callerShortened ? "excluded" : "failure",
+      };
+    case "cancelled":
+      return {
+        outcome: "cancelled",
+        error: `${toolName} was cancelled`,
+        errorType: "cancelled",
+        breaker: "excluded",
+      };
+    case "flood":
+      return {
+        outcome: "killed",
+        error: `${toolName} was stopped because it wrote more than is kept`,
+        errorType: "resource_exhausted",
+        breaker: "failure",
+      };
+    case null:
+      break;
+  }
+  if (ending.code === null) {
+    return {
+      outcome: "killed",
+      error: `${toolName} was ended by ${ending.signal}`,
+      errorType: "resource_exhausted",
+      breaker: "failure",
+    };
+  }
+  if (rules.successExitCodes.includes(ending.code)) {
+    return { outcome: "success", error: null, errorType: null, breaker: "success" };
+  }
+  return {
+    outcome: "failure",
+    error: `${toolName} ended with exit code ${ending.code}`,
+    errorType: "execution_error",
+    breaker: "failure",
+  };
+}

@@ -1,0 +1,214 @@
+/**
+ * What a client is told of a tool: one description, independent of protocol and transport.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { parsers } from "../catalog/parsers/registry.ts";
+import { targetNeed, type Tool } from "../catalog/tool.ts";
+import { CORRELATION_ID_PATTERN } from "../core/ids.ts";
+import { describeKinds, MAX_TARGET_LENGTH } from "../policy/target.ts";
+import type { TargetPolicy } from "../policy/target_policy.ts";
+import { describeValue, type JsonSchema, valueJsonSchema } from "../policy/value.ts";
+import type { RunRequest } from "./plan.ts";
+import { isOffered, type ToolboxEntry, unavailability } from "./toolbox.ts";
+
+/** A tool as clients see it. */
+export interface ToolDescription {
+  readonly name: string;
+  readonly title: string;
+  /** Ends with the targets that are allowed now. */
+  readonly description: string;
+  readonly inputSchema: JsonSchema;
+  readonly annotations: Readonly<Record<string, boolean | string>>;
+}
+
+/** Describes a tool. */
+export function describeTool(tool: Tool, policy: TargetPolicy): ToolDescription {
+  const { name, title, description, annotations } = tool.manifest;
+  const targets = targetNeed(tool.manifest) === "none" ? "" : ` Allowed targets: ${policy.describe()}.`;
+  return {
+    name,
+    title,
+    description: `${description.trim()}${targets}`,
+    inputSchema: inputSchema(tool, policy),
+    annotations: {
+      title,
+      ...(annotations.read_only !== undefined && { readOnlyHint: annotations.read_only }),
+      ...(annotations.destructive !== undefined && { destructiveHint: annotations.destructive }),
+      ...(annotations.idempotent !== undefined && { idempotentHint: annotations.idempotent }),
+      ...(annotations.open_world !== undefined && { openWorldHint: annotations.open_world }),
+    },
+  };
+}
+
+/** The JSON Schema of a call's arguments: the tool's own parameters beside the ones that every tool has. */
+function inputSchema(tool: Tool, policy: TargetPolicy): JsonSchema {
+  const { manifest } = tool;
+  const need = targetNeed(manifest);
+  const parameters = Object.entries(manifest.parameters).map(([name, spec]) => {
+    const value = tool.grammar.parameters.get(name)!.value;
+    return [name, {
+      ...valueJsonSchema(value),
+      description: [spec.description, `(${describeValue(value)})`].filter(Boolean).join(" ") +
+        (spec.intrusive ? " Intrusive: needs leave." : ""),
+      ...(spec.default !== undefined && { default: spec.default }),
+    }];
+  });
+  const required = Object.entries(manifest.parameters).filter(([, spec]) => spec.required).map(([name]) =>
+    name
+  );
+  return {
+    type: "object",
+    properties: {
+      ...(need !== "none" && {
+        target: {
+          type: "string",
+          minLength: 1,
+          maxLength: MAX_TARGET_LENGTH,
+          description: `${capital(describeKinds(manifest.target.kinds))}; allowed: ${policy.describe()}`,
+        },
+      }),
+      ...Object.fromEntries(parameters),
+      extra_args: { type: "string", default: "", description: extraArgsDescription(tool) },
+      timeout_sec: {
+        type: "number",
+        minimum: 0.1,
+        maximum: tool.timeoutSec,
+        default: tool.timeoutSec,
+        description: "Seconds after which the run is stopped; what it wrote until then is kept",
+      },
+      correlation_id: {
+        type: "string",
+        pattern: CORRELATION_ID_PATTERN,
+        description: "Your own id for the run, for the log",
+      },
+    },
+    required: [...(need === "required" ? ["target"] : []), ...required],
+    additionalProperties: false,
+  };
+}
+
+function extraArgsDescription(tool: Tool): string {
+  const flags = Object.entries(tool.manifest.flags).map(([flag, spec]) => {
+    const value = tool.grammar.flags.get(flag)?.value;
+    const shape = value === undefined ? "" : ` <${describeValue(value)}>`;
+    const about = [spec.description, spec.intrusive ? "intrusive: needs leave" : undefined].filter(Boolean)
+      .join("; ");
+    return `${flag}${shape}${about === "" ? "" : `: ${about}`}`;
+  });
+  if (flags.length === 0) return "This tool takes no further flags";
+  return `Further flags in one line, nothing else is taken. ${flags.join(". ")}`;
+}
+
+/** The fields of a call that are not the tool's own parameters. */
+const COMMON_FIELDS = ["target", "extra_args", "timeout_sec", "correlation_id"] as const;
+
+/** Turns the flat arguments of a call, as {@link ToolDescription.inputSchema} has them, into a request. */
+export function requestFromArguments(args: Readonly<Record<string, unknown>>): RunRequest {
+  const common: Record<string, unknown> = {};
+  const parameters: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(args)) {
+    const isCommon = (COMMON_FIELDS as readonly string[]).includes(key);
+    Object.defineProperty(isCommon ? common : parameters, key, { value, enumerable: true });
+  }
+  return { ...common, parameters };
+}
+
+/**
+ * The JSON Schema of a call's structured content: a result, or a refusal. Clients check either against it.
+ */
+export async function outputSchema(tool: Tool): Promise<JsonSchema> {
+  const parserName = tool.manifest.output?.parser;
+  const parsed = parserName === undefined
+    ? { type: "null" }
+    : { anyOf: [withoutDialect(z.toJSONSchema((await parsers[parserName]()).schema)), { type: "null" }] };
+  const result = {
+    run_id: { type: "string", format: "uuid" },
+    tool: { const: tool.name },
+    target: nullable("string"),
+    argv: { type: "array", items: { type: "string" } },
+    outcome: { enum: ["success", "failure", "timeout", "killed", "cancelled"] },
+    returncode: nullable("integer"),
+    signal: nullable("string"),
+    stdout: { type: "string" },
+    stderr: { type: "string" },
+    stdout_bytes: { type: "integer" },
+    stderr_bytes: { type: "integer" },
+    truncated_stdout: { type: "boolean" },
+    truncated_stderr: { type: "boolean" },
+    timed_out: { type: "boolean" },
+    execution_time_sec: { type: "number" },
+    queue_time_sec: { type: "number" },
+    error: nullable("string"),
+    error_type: nullable("string"),
+    correlation_id: { type: "string" },
+    parsed,
+    metadata: { type: "object" },
+  };
+  const refusal = {
+    error_type: { type: "string" },
+    error: { type: "string" },
+    recovery_suggestion: { type: "string" },
+    field: { type: "string" },
+    retry_after_sec: { type: "number" },
+  };
+  return {
+    type: "object",
+    anyOf: [
+      { type: "object", properties: result, required: Object.keys(result), additionalProperties: false },
+      {
+        type: "object",
+        properties: refusal,
+        required: ["error_type", "error", "recovery_suggestion"],
+        additionalProperties: false,
+      },
+    ],
+  };
+}
+
+function nullable(type: string): JsonSchema {
+  return { type: [type, "null"] };
+}
+
+function withoutDialect({ $schema: _, ...schema }: Record<string, unknown>): JsonSchema {
+  return schema;
+}
+
+/** A tool as `bulkhead tools --json` and `GET /tools` list it. */
+export function toolInformation(
+  entry: ToolboxEntry,
+  policy: TargetPolicy,
+): Readonly<Record<string, unknown>> {
+  const { tool } = entry;
+  const { description, inputSchema, annotations } = describeTool(tool, policy);
+  const missing = unavailability(entry);
+  return {
+    name: tool.name,
+    title: tool.manifest.title,
+    description,
+    enabled: entry.enabled,
+    available: missing === null,
+    offered: isOffered(entry),
+    command: tool.manifest.command,
+    path: entry.availability.path,
+    why_not: !entry.enabled ? "disabled by the configuration" : missing?.reason ?? null,
+    remedy: !entry.enabled ? "change tools.include or tools.exclude" : missing?.remedy ?? null,
+    declared_in: tool.file,
+    target_kinds: tool.manifest.target.kinds,
+    max_addresses: tool.manifest.target.max_addresses,
+    timeout_sec: tool.timeoutSec,
+    concurrency: tool.concurrency,
+    max_queue: tool.maxQueue,
+    intrusive: tool.manifest.intrusive,
+    breaker_state: entry.breaker.statistics().state,
+    running: entry.semaphore.running,
+    queued: entry.semaphore.queued,
+    annotations,
+    input_schema: inputSchema,
+  };
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

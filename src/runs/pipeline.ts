@@ -1,0 +1,276 @@
+/**
+ * The one road from a request to an answer: resolve, validate, approve, admit, execute, classify, record.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Clock } from "../core/clock.ts";
+import { isCorrelationId, newId } from "../core/ids.ts";
+import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
+import type { RunResult } from "../core/result.ts";
+import { quote } from "../core/text.ts";
+import { nearest } from "../documents/nearest.ts";
+import type { OutputListener } from "../confinement/compartment.ts";
+import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
+import type { TargetPolicy } from "../policy/target_policy.ts";
+import { type Admission, Gate } from "./admission.ts";
+import { classify } from "./classify.ts";
+import { type Plan, planRun, type RunRequest } from "./plan.ts";
+import { lostEnding, report } from "./report.ts";
+import { no, type Step } from "./step.ts";
+import { isOffered, type Toolbox, type ToolboxEntry, unavailability } from "./toolbox.ts";
+
+/** The configuration's part in every run. */
+export interface PipelineSettings {
+  readonly allowIntrusive: boolean;
+  readonly confirmIntrusive: boolean;
+  readonly maxArgsBytes: number;
+  readonly maxStdoutBytes: number;
+  readonly maxStderrBytes: number;
+  readonly killGraceMs: number;
+  readonly onFlood: "drain" | "kill";
+  /** Runs at once, all tools together. */
+  readonly maxConcurrency: number;
+}
+
+/** What the pipeline works with. */
+export interface PipelineParts {
+  readonly toolbox: Toolbox;
+  readonly policy: TargetPolicy;
+  readonly settings: PipelineSettings;
+  readonly clock: Clock;
+}
+
+/** The answer to a request: a result of a run that happened, or a refusal. */
+export type RunAnswer =
+  | {
+    readonly kind: "result";
+    readonly result: RunResult;
+    /** A readable account of `parsed`, or null. */
+    readonly summary: string | null;
+  }
+  | { readonly kind: "refusal"; readonly refusal: Refusal; readonly correlationId: string };
+
+/** The surroundings of one request. */
+export interface RunContext {
+  /** Aborting it cancels the run, wherever it is. */
+  readonly signal: AbortSignal;
+  readonly onOutput?: OutputListener;
+  /** Whether this caller may be given leave for intrusive runs at all. */
+  readonly mayIntrude: boolean;
+}
+
+const logger = getLogger(["bulkhead", "runs"]);
+
+/** Runs tools. */
+export class Pipeline {
+  readonly #parts: PipelineParts;
+  readonly #gate: Gate;
+  readonly #stopped = new AbortController();
+  readonly #going = new Set<Promise<unknown>>();
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+    this.#gate = new Gate(parts.toolbox, parts.settings.maxConcurrency, parts.clock);
+  }
+
+  /** Whether new runs are taken. */
+  get admitting(): boolean {
+    return this.#gate.open;
+  }
+
+  /** Answers one request. Never throws for anything that a caller can send. */
+  run(toolName: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
+    const answer = this.#run(toolName, request, context);
+    this.#going.add(answer);
+    return answer.finally(() => this.#going.delete(answer));
+  }
+
+  /**
+   * Stops admission, gives running tools `graceMs` milliseconds to finish, then cancels them.
+   *
+   * @param hurry aborting it ends the grace at once
+   */
+  async shutDown(graceMs: number, hurry: AbortSignal): Promise<void> {
+    this.#gate.close();
+    const stop = () => this.#stopped.abort();
+    if (hurry.aborted) stop();
+    else hurry.addEventListener("abort", stop, { once: true });
+    const cancelTimer = this.#parts.clock.after(graceMs, stop);
+    await Promise.allSettled([...this.#going]);
+    cancelTimer();
+    hurry.removeEventListener("abort", stop);
+  }
+
+  async #run(toolName: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
+    const given = request.correlation_id;
+    const correlationId = typeof given === "string" && isCorrelationId(given) ? given : newId();
+    const refuse = (refusal: Refusal): RunAnswer => {
+      logger.warn("run refused", {
+        tool: quote(toolName),
+        correlation_id: correlationId,
+        error_type: REFUSAL_ANSWERS[refusal.condition].errorType,
+        error: refusal.error,
+      });
+      return { kind: "refusal", refusal, correlationId };
+    };
+
+    const resolved = this.#resolve(toolName);
+    if (!resolved.ok) return refuse(resolved.refusal);
+    const entry = resolved.value;
+    const { policy, settings } = this.#parts;
+    const decision = planRun(entry.tool, request, policy, settings.maxArgsBytes);
+    if (!decision.ok) return refuse(decision.refusal);
+    const approved = this.#approve(decision.plan, context.mayIntrude);
+    if (!approved.ok) return refuse(approved.refusal);
+    const signal = AbortSignal.any([context.signal, this.#stopped.signal]);
+    const admitted = await this.#gate.admit(entry, signal);
+    if (!admitted.ok) return refuse(admitted.refusal);
+    try {
+      return await this.#execute(
+        entry,
+        decision.plan,
+        admitted.value,
+        correlationId,
+        { ...context, signal },
+        refuse,
+      );
+    } finally {
+      admitted.value.release();
+    }
+  }
+
+  /** Known, enabled, program present. */
+  #resolve(name: string): Step<ToolboxEntry> {
+    const entry = this.#parts.toolbox.get(name);
+    if (entry === undefined) {
+      const near = nearest(name, this.#parts.toolbox.keys());
+      return no({
+        condition: "unknown_tool",
+        error: `there is no tool ${quote(name)}${near === null ? "" : `; did you mean ${near}?`}`,
+        remedy: `The tools are: ${[...this.#parts.toolbox.keys()].join(", ")}.`,
+      });
+    }
+    if (!entry.enabled) {
+      return no({
+        condition: "disabled",
+        error: `${name} is disabled by the configuration`,
+        remedy: "A person may enable it with tools.include and tools.exclude.",
+      });
+    }
+    const missing = unavailability(entry);
+    if (missing === null && isOffered(entry)) return { ok: true, value: entry };
+    return no({
+      condition: "unavailable",
+      error: `${name} is not available: ${missing?.reason ?? "it has no compartment"}`,
+      remedy: missing?.remedy ?? "Restart the server.",
+    });
+  }
+
+  /** Intrusive runs need leave: by the configuration, and by a human unless the configuration waives that. */
+  #approve(plan: Plan, mayIntrude: boolean): Step<null> {
+    if (plan.intrusive.length === 0) return { ok: true, value: null };
+    const what = plan.intrusive.join(", ");
+    const { allowIntrusive, confirmIntrusive } = this.#parts.settings;
+    if (!mayIntrude) {
+      return no({
+        condition: "approval_required",
+        error: `intrusive use (${what}) is not open to callers over HTTP without a token`,
+        remedy: "Use stdio or the command line, where the configuration decides. Leave it out otherwise.",
+      });
+    }
+    if (!allowIntrusive) {
+      return no({
+        condition: "approval_required",
+        error: `intrusive use (${what}) is not allowed`,
+        remedy: "A person may allow it with security.allow_intrusive: true. Leave it out otherwise.",
+      });
+    }
+    if (confirmIntrusive) {
+      return no({
+        condition: "approval_required",
+        error: `intrusive use (${what}) must be confirmed by a person, and this version cannot ask`,
+        remedy: "A person may waive the question with security.confirm_intrusive: false.",
+      });
+    }
+    return { ok: true, value: null };
+  }
+
+  async #execute(
+    entry: ToolboxEntry,
+    plan: Plan,
+    admission: Admission,
+    correlationId: string,
+    context: RunContext,
+    refuse: (refusal: Refusal) => RunAnswer,
+  ): Promise<RunAnswer> {
+    const { tool, availability, executor } = entry;
+    const { settings } = this.#parts;
+    if (executor === null || !availability.available) {
+      throw new Error(`${tool.name} was resolved without a program`);
+    }
+    const runId = newId();
+    logger.info("run started", {
+      run_id: runId,
+      tool: tool.name,
+      correlation_id: correlationId,
+      args: plan.args,
+    });
+    const execution = await executor.run(
+      {
+        id: runId,
+        args: plan.args,
+        env: CHILD_ENVIRONMENT,
+        deadlineMs: plan.timeoutMs,
+        killGraceMs: settings.killGraceMs,
+        maxBytes: { stdout: settings.maxStdoutBytes, stderr: settings.maxStderrBytes },
+        onFlood: settings.onFlood,
+      },
+      context.signal,
+      context.onOutput,
+    );
+    if (execution.status === "not_started") {
+      admission.record({
+        outcome: "failure",
+        error: execution.reason,
+        errorType: "not_found",
+        breaker: "failure",
+      });
+      return refuse({
+        condition: "unavailable",
+        error: `${tool.name} could not be started: ${execution.reason}`,
+        remedy: `Check that ${availability.path} is there and can be executed.`,
+      });
+    }
+    const ending = execution.status === "ended" ? execution.ending : lostEnding(execution);
+    const classification = execution.status === "ended"
+      ? classify(ending, {
+        toolName: tool.name,
+        successExitCodes: tool.manifest.success_exit_codes,
+        timeoutMs: plan.timeoutMs,
+        callerShortened: plan.callerShortened,
+      })
+      : {
+        outcome: "failure",
+        error: execution.reason,
+        errorType: "execution_error",
+        breaker: "failure",
+      } as const;
+    admission.record(classification);
+    const { result, summary } = await report(
+      { runId, correlationId, tool: entry, path: availability.path, plan, waitedMs: admission.waitedMs },
+      { ending, output: execution.output },
+      classification,
+    );
+    logger.info("run ended", {
+      run_id: runId,
+      tool: tool.name,
+      correlation_id: correlationId,
+      outcome: result.outcome,
+      returncode: result.returncode,
+      execution_time_sec: result.execution_time_sec,
+      queue_time_sec: result.queue_time_sec,
+    });
+    return { kind: "result", result, summary };
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Planning a run: every word of a request is checked here, and what comes out is the exact argument list. Pure; a
+ * plan that exists may be executed, and nothing that was not checked is in it.
+ *
+ * @module
+ */
+import { targetNeed, type Tool } from "../catalog/tool.ts";
+import { CORRELATION_ID_PATTERN, isCorrelationId } from "../core/ids.ts";
+import type { Refusal } from "../core/refusal.ts";
+import { quote } from "../core/text.ts";
+import { nearest } from "../documents/nearest.ts";
+import { decideArguments } from "../policy/grammar.ts";
+import { describeKinds, type Target, type TargetParts, targetParts } from "../policy/target.ts";
+import type { TargetPolicy } from "../policy/target_policy.ts";
+import { shownValue } from "../policy/value.ts";
+
+/** What a caller may ask for. Values are unchecked: they come from outside. */
+export interface RunRequest {
+  readonly target?: unknown;
+  readonly parameters?: unknown;
+  readonly extra_args?: unknown;
+  readonly timeout_sec?: unknown;
+  readonly correlation_id?: unknown;
+}
+
+/** The fields of a {@link RunRequest}. */
+export const REQUEST_FIELDS = [
+  "target",
+  "parameters",
+  "extra_args",
+  "timeout_sec",
+  "correlation_id",
+] as const;
+
+/** A checked run. */
+export interface Plan {
+  /** The arguments after the program. */
+  readonly args: readonly string[];
+  /** The normalised target, or null. */
+  readonly target: string | null;
+  readonly timeoutMs: number;
+  /** Whether the caller asked for less time than the manifest gives: running out of it is then no fault. */
+  readonly callerShortened: boolean;
+  /** What in this run needs leave; empty for an ordinary run. */
+  readonly intrusive: readonly string[];
+}
+
+/** A plan, or why there is none. */
+export type PlanDecision = { readonly ok: true; readonly plan: Plan } | {
+  readonly ok: false;
+  readonly refusal: Refusal;
+};
+
+/** The shortest time-out that a caller may ask for, in seconds. */
+const MIN_TIMEOUT_SEC = 0.1;
+
+/**
+ * Plans a run of `tool`.
+ *
+ * @param maxArgsBytes the longest `extra_args`, in bytes
+ */
+export function planRun(
+  tool: Tool,
+  request: RunRequest,
+  policy: TargetPolicy,
+  maxArgsBytes: number,
+): PlanDecision {
+  const unknown = Object.keys(request).find((key) => !(REQUEST_FIELDS as readonly string[]).includes(key));
+  if (unknown !== undefined) {
+    const near = nearest(unknown, REQUEST_FIELDS);
+    return invalid(
+      "body",
+      `unknown field ${quote(unknown)}${near === null ? "" : `; did you mean ${quote(near)}?`}`,
+      `The fields are: ${REQUEST_FIELDS.join(", ")}. A tool's own parameters stand in parameters.`,
+    );
+  }
+  const { extra_args: extraArgs = "", parameters = {}, correlation_id: correlationId } = request;
+  if (correlationId !== undefined && !(typeof correlationId === "string" && isCorrelationId(correlationId))) {
+    return invalid(
+      "correlation_id",
+      `correlation_id is ${shownValue(correlationId)}`,
+      `Give 1 to 64 letters, digits or . _ : - (${CORRELATION_ID_PATTERN}), or leave it out.`,
+    );
+  }
+  if (typeof extraArgs !== "string") {
+    return invalid(
+      "extra_args",
+      `extra_args is ${shownValue(extraArgs)}; expected text`,
+      "Give one line of text.",
+    );
+  }
+  if (typeof parameters !== "object" || parameters === null || Array.isArray(parameters)) {
+    return invalid(
+      "parameters",
+      `parameters is ${shownValue(parameters)}; expected an object`,
+      "Give an object.",
+    );
+  }
+  const time = planTimeout(tool, request.timeout_sec);
+  if (!time.ok) return time;
+  const aim = planTarget(tool, request.target, policy);
+  if (!aim.ok) return aim;
+  const said = decideArguments(
+    { parameters: parameters as Record<string, unknown>, extraArgs },
+    tool.grammar,
+    policy,
+    maxArgsBytes,
+  );
+  if (!said.ok) return invalid(said.field, said.error, said.remedy);
+  const { front, last } = placeTarget(tool, aim.target);
+  return {
+    ok: true,
+    plan: {
+      args: [...tool.manifest.first, ...said.args, ...front, ...last],
+      target: aim.target?.text ?? null,
+      timeoutMs: time.timeoutMs,
+      callerShortened: time.timeoutMs < tool.timeoutSec * 1000,
+      intrusive: [...(tool.manifest.intrusive ? [`the tool ${tool.name}`] : []), ...said.intrusive],
+    },
+  };
+}
+
+function planTimeout(tool: Tool, asked: unknown) {
+  if (asked === undefined) return { ok: true, timeoutMs: tool.timeoutSec * 1000 } as const;
+  if (typeof asked !== "number" || !(asked >= MIN_TIMEOUT_SEC && asked <= tool.timeoutSec)) {
+    return invalid(
+      "timeout_sec",
+      `timeout_sec is ${shownValue(asked)}; expected a number from ${MIN_TIMEOUT_SEC} to ${tool.timeoutSec}`,
+      `Leave it out for ${tool.timeoutSec} s, or give less.`,
+    );
+  }
+  return { ok: true, timeoutMs: asked * 1000 } as const;
+}
+
+function planTarget(tool: Tool, asked: unknown, policy: TargetPolicy) {
+  const { kinds, max_addresses: maxAddresses } = tool.manifest.target;
+  const need = targetNeed(tool.manifest);
+  if (asked === undefined) {
+    if (need !== "required") return { ok: true, target: null } as const;
+    return invalid(
+      "target",
+      "target is missing",
+      `Give ${
+        describeKinds(kinds)
+      }. To allow a target, see security.allowed_targets; allowed now: ${policy.describe()}.`,
+    );
+  }
+  if (need === "none") return invalid("target", `${tool.name} takes no target`, "Leave target out.");
+  if (typeof asked !== "string") {
+    return invalid(
+      "target",
+      `target is ${shownValue(asked)}; expected text`,
+      `Give ${describeKinds(kinds)}.`,
+    );
+  }
+  const decision = policy.decide(asked, { kinds, maxAddresses });
+  if (!decision.ok) return invalid("target", decision.error, decision.remedy);
+  return { ok: true, target: decision.target } as const;
+}
+
+/** The arguments that carry the target: those before the last place, and the last. */
+function placeTarget(tool: Tool, target: Target | null): { front: string[]; last: string[] } {
+  if (target === null) return { front: [], last: [] };
+  const { place, pin } = tool.manifest.target;
+  const parts = targetParts(target, pin === "address");
+  const pinned = typeof pin === "object" && target.named ? [pin.flag, fill(pin.template, parts)] : [];
+  if (place === "last") return { front: pinned, last: [parts.target] };
+  const filled = fill(place.template, parts);
+  if ("flag" in place) return { front: [...pinned, place.flag, filled], last: [] };
+  return { front: pinned, last: [filled] };
+}
+
+function fill(template: string, parts: TargetParts): string {
+  return template.replace(/\{(target|host|port|address)\}/g, (_, name: keyof TargetParts) => parts[name]);
+}
+
+function invalid(field: string, error: string, remedy: string) {
+  return { ok: false, refusal: { condition: "invalid", field, error, remedy } } as const;
+}
