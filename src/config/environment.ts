@@ -58,7 +58,8 @@ export function environmentValue(text: string, kind: Kind): unknown {
   if (kind === "list") return trimmed.split(",").map((item) => item.trim()).filter((item) => item !== "");
   if (kind === "boolean") {
     const word = trimmed.toLowerCase();
-    return ["true", "1", "yes", "on"].includes(word) || (["false", "0", "no", "off"].includes(word) ? false : trimmed);
+    return ["true", "1", "yes", "on"].includes(word) ||
+      (["false", "0", "no", "off"].includes(word) ? false : trimmed);
   }
   // The earlier system wrote levels in capitals.
   return trimmed.toLowerCase();

@@ -117,7 +117,9 @@ function withAbsoluteDirs(layer: Layer, folder: string): Layer {
 function environmentLayers(world: ConfigWorld): { source: string; layer: Layer }[] {
   return ENVIRONMENT.flatMap(({ name, path: [section, key], kind }) => {
     const text = world.env(name) ?? "";
-    return text === "" ? [] : [{ source: name, layer: { [section]: { [key]: environmentValue(text, kind) } } }];
+    return text === ""
+      ? []
+      : [{ source: name, layer: { [section]: { [key]: environmentValue(text, kind) } } }];
   });
 }
 
@@ -126,7 +128,9 @@ function flagLayers(flags: ConfigFlags): { source: string; layer: Layer }[] {
   return [
     ...(transport === undefined ? [] : [{ source: "--transport", layer: { server: { transport } } }]),
     ...(host === undefined ? [] : [{ source: "--host", layer: { server: { host } } }]),
-    ...(port === undefined ? [] : [{ source: "--port", layer: { server: { port: environmentValue(port, "number") } } }]),
+    ...(port === undefined
+      ? []
+      : [{ source: "--port", layer: { server: { port: environmentValue(port, "number") } } }]),
     ...(logLevel === undefined ? [] : [{ source: "--log-level", layer: { logging: { level: logLevel } } }]),
   ];
 }

@@ -22,7 +22,10 @@ const targetEntry = z.string().superRefine((text, context) => {
 const bytes = (least: number, most: number) => z.int().min(least).max(most);
 
 /** Tool names and globs: `*` stands for any characters. */
-const toolPattern = z.string().regex(/^[a-z0-9_*]{1,64}$/, "expected a tool's name, in which * stands for anything");
+const toolPattern = z.string().regex(
+  /^[a-z0-9_*]{1,64}$/,
+  "expected a tool's name, in which * stands for anything",
+);
 
 const override = z.strictObject({
   command: commandSchema.regex(/^\//, "expected an absolute path"),
@@ -50,8 +53,12 @@ const security = z.strictObject({
   allow_intrusive: z.boolean().default(false),
   confirm_intrusive: z.boolean().default(true).describe("Ask the human before each intrusive run"),
   max_args_length: z.int().min(0).max(65_536).default(2048).describe("Bytes of extra_args"),
-  max_stdout_bytes: bytes(1024, 268_435_456).default(1_048_576).describe("Bytes kept of a run's standard output"),
-  max_stderr_bytes: bytes(1024, 268_435_456).default(262_144).describe("Bytes kept of a run's standard error"),
+  max_stdout_bytes: bytes(1024, 268_435_456).default(1_048_576).describe(
+    "Bytes kept of a run's standard output",
+  ),
+  max_stderr_bytes: bytes(1024, 268_435_456).default(262_144).describe(
+    "Bytes kept of a run's standard error",
+  ),
 });
 
 const tools = z.strictObject({
@@ -62,7 +69,9 @@ const tools = z.strictObject({
   default_concurrency: concurrencySchema.default(2),
   default_max_queue: maxQueueSchema.default(16),
   max_concurrency: z.int().min(1).max(1024).default(16).describe("Runs at once, all tools together"),
-  overrides: z.record(z.string(), override).default({}).describe("A part of a tool's manifest, by the tool's name"),
+  overrides: z.record(z.string(), override).default({}).describe(
+    "A part of a tool's manifest, by the tool's name",
+  ),
 });
 
 const circuitBreaker = z.strictObject({
@@ -82,11 +91,15 @@ const confinement = z.strictObject({
 
 const logging = z.strictObject({
   level: z.enum(["debug", "info", "warning", "error"]).default("info"),
-  format: z.enum(["auto", "pretty", "json"]).default("auto").describe("auto: pretty on a terminal, json otherwise"),
+  format: z.enum(["auto", "pretty", "json"]).default("auto").describe(
+    "auto: pretty on a terminal, json otherwise",
+  ),
 });
 
 const mcp = z.strictObject({
-  max_text_bytes: bytes(1024, 1_048_576).default(16_384).describe("Bytes of program output shown in one answer"),
+  max_text_bytes: bytes(1024, 1_048_576).default(16_384).describe(
+    "Bytes of program output shown in one answer",
+  ),
   max_sessions: z.int().min(1).max(10_000).default(64),
   session_idle_sec: z.number().min(1).max(86_400).default(1800),
 });

@@ -7,6 +7,7 @@
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { ENVIRONMENT_NAMES } from "../config/environment.ts";
 import { folderOf } from "../core/paths.ts";
+import { LOCALHOST } from "../policy/hostname.ts";
 
 /** The kinds of permission that Deno knows. */
 export const PERMISSION_KINDS = ["run", "read", "write", "net", "env", "sys", "ffi", "import"] as const;
@@ -23,8 +24,8 @@ export interface GrantNeeds {
   readonly programs: readonly string[];
   /** The configuration file and the folders of manifests. */
   readonly readable: readonly string[];
-  /** `host:port` to listen on, or null for stdio. */
-  readonly listener: string | null;
+  /** Where to listen, or null for stdio. Port 0 is any port. */
+  readonly listener: { readonly host: string; readonly port: number } | null;
 }
 
 /** The folder of the worker's source, which a worker made from a file must be able to read; none in a binary. */
@@ -45,10 +46,15 @@ export function runGrants(needs: GrantNeeds): Grants {
       ...needs.programs.map(folderOf),
       ...PROGRAM_FOLDERS,
     ]),
-    net: needs.listener === null ? [] : [needs.listener],
+    net: needs.listener === null ? [] : [netGrant(needs.listener)],
     env: ENVIRONMENT_NAMES,
     sys: SYS_NAMES,
   };
+}
+
+function netGrant({ host, port }: { readonly host: string; readonly port: number }): string {
+  const name = host === LOCALHOST.name ? LOCALHOST.address : host.includes(":") ? `[${host}]` : host;
+  return port === 0 ? name : `${name}:${port}`;
 }
 
 /** Whose files are trusted: those of root and of the server's own user and group. */

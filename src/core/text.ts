@@ -5,45 +5,55 @@
  */
 
 /**
- * Control characters (C0 but tab and newline, DEL, C1), and the invisible characters that reorder or hide text:
- * bidirectional controls, zero-width characters, line separators, byte order marks and tags (Unicode TR 36, UTS 39).
+ * What is never shown raw: control characters, format characters (bidirectional overrides make a line read as
+ * something else, zero-width ones hide text), lone surrogates, line and paragraph separators (Unicode UTS 39).
  */
-const UNSAFE =
-  // deno-lint-ignore no-control-regex
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Shows what should not be seen raw as `\xNN` or `\u{N}`. Tabs and newlines stay. */
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** How many characters of a value a message shows. */
+export const QUOTED_CHARACTERS = 60;
+
+function escapeCharacter(character: string): string {
+  const hex = character.codePointAt(0)!.toString(16);
+  return SHORT_ESCAPES[character] ?? (hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`);
+}
+
+/** Escapes every character that is not printable: the text becomes one line. Nothing is cut. */
+export function escapeLine(text: string): string {
+  return text.replace(UNPRINTABLE, escapeCharacter);
+}
+
+/** The same for text of several lines: newlines and tabs stay. */
 export function escapeControls(text: string): string {
-  return text.replace(UNSAFE, (char) => {
-    const code = char.codePointAt(0)!;
-    const hex = code.toString(16);
-    return code < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u{${hex}}`;
-  });
+  return text.replace(
+    UNPRINTABLE,
+    (character) => character === "\n" || character === "\t" ? character : escapeCharacter(character),
+  );
 }
 
 /** The same for text that is JSON already: what it holds raw becomes `\uNNNN`, and the value stays what it was. */
 export function escapeControlsInJson(json: string): string {
-  return json.replace(
-    UNSAFE,
-    (char) =>
-      Array.from(
-        { length: char.length },
-        (_, unit) => `\\u${char.charCodeAt(unit).toString(16).padStart(4, "0")}`,
-      )
-        .join(""),
-  );
+  return json.replace(UNPRINTABLE, (character) =>
+    character === "\n" ? character : Array.from(
+      { length: character.length },
+      (_, unit) => `\\u${character.charCodeAt(unit).toString(16).padStart(4, "0")}`,
+    ).join(""));
 }
 
 /** Whether `text` holds a control character (C0, DEL or C1), newlines and tabs included. */
 export function hasControls(text: string): boolean {
-  // deno-lint-ignore no-control-regex
-  return /[\u0000-\u001f\u007f-\u009f]/.test(text);
+  return /\p{Cc}/u.test(text);
 }
 
-/** A value in quotation marks for an error message: one line, escaped, cut at 60 characters. */
-export function quote(value: string): string {
-  const short = value.length > 60 ? `${value.slice(0, 57)}...` : value;
-  return JSON.stringify(escapeControls(short));
+/** Text in quotation marks for a message: one line, escaped, cut at {@link QUOTED_CHARACTERS} characters. */
+export function quote(text: string): string {
+  // A character is at most two UTF-16 units, so this slice keeps enough, and the spread stays small for a huge text.
+  const characters = [...text.slice(0, 2 * QUOTED_CHARACTERS + 2)];
+  const kept = characters.slice(0, QUOTED_CHARACTERS).join("");
+  const quoted = escapeLine(kept.replace(/["\\]/g, "\\$&"));
+  return `"${quoted}${characters.length > QUOTED_CHARACTERS ? "…" : ""}"`;
 }
 
 /** `1 host`, `2 hosts`: a count with its noun. */

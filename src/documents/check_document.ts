@@ -14,7 +14,8 @@ import {
 } from "./diagnostics.ts";
 import { nearest } from "./nearest.ts";
 import type { SourceDocument } from "./parse_document.ts";
-import { describeValue, quoteText } from "./quote.ts";
+import { quote } from "../core/text.ts";
+import { describeValue } from "./describe_value.ts";
 import type { Position } from "./text_positions.ts";
 import { judgeUnion, listedValues } from "./union_branch.ts";
 
@@ -83,10 +84,10 @@ function explain(issue: z.core.$ZodIssue, path: DocumentPath, root: unknown): Fi
   if (issue.code === "unrecognized_keys") return explainUnknownKeys(issue, path);
   const present = isPresent(root, path);
   if (issue.code === "custom") return [{ path, at: present ? "value" : "key", message: issue.message }];
-  if (!present) return [{ path, at: "key", message: `missing key ${quoteText(String(path.at(-1)))}` }];
+  if (!present) return [{ path, at: "key", message: `missing key ${quote(String(path.at(-1)))}` }];
   if (issue.code === "invalid_key") {
     const [reason] = issue.issues;
-    return [{ path, at: "key", message: `bad key ${quoteText(String(path.at(-1)))}: ${reason?.message}` }];
+    return [{ path, at: "key", message: `bad key ${quote(String(path.at(-1)))}: ${reason?.message}` }];
   }
 
   const value = valueAt(root, path);
@@ -122,7 +123,7 @@ function contrast(
   if (!message.startsWith(EXPECTED)) return message;
   const words = allowed.filter((candidate) => typeof candidate === "string");
   const suggestion = typeof value === "string" ? nearest(value, words) : null;
-  const hint = suggestion === null ? "" : `; did you mean ${quoteText(suggestion)}?`;
+  const hint = suggestion === null ? "" : `; did you mean ${quote(suggestion)}?`;
   return `${message}, got ${given}${hint}`;
 }
 

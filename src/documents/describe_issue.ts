@@ -6,7 +6,8 @@
  */
 import type { z } from "zod";
 import { nearest } from "./nearest.ts";
-import { describeValue, quoteText } from "./quote.ts";
+import { quote } from "../core/text.ts";
+import { describeValue } from "./describe_value.ts";
 import { describeKind, describeRange, isBounded, readRange, type ValueRange } from "./value_range.ts";
 
 /**
@@ -107,9 +108,9 @@ function describeFormat(issue: RawIssue<"invalid_format">): string {
 }
 
 function describeUnknownKey(key: string, allowed: readonly string[]): string {
-  const unknown = `unknown key ${quoteText(key)}`;
+  const unknown = `unknown key ${quote(key)}`;
   const suggestion = nearest(key, allowed);
-  if (suggestion !== null) return `${unknown}; did you mean ${quoteText(suggestion)}?`;
+  if (suggestion !== null) return `${unknown}; did you mean ${quote(suggestion)}?`;
   if (allowed.length === 0 || allowed.length > LISTED_KEYS) return unknown;
   return `${unknown}; ${EXPECTED}${listValues(allowed)}`;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { escapeText, quoteText } from "./quote.ts";
+import { escapeLine, quote } from "../core/text.ts";
 
 /** Where a value is: mapping keys as strings, list items as numbers from 0. Empty for the whole document. */
 export type DocumentPath = readonly (string | number)[];
@@ -31,7 +31,7 @@ const PLAIN_WORD = /^[A-Za-z_][A-Za-z0-9_-]{0,59}$/;
 export function formatPath(path: DocumentPath): string {
   return path.map((step, index) => {
     if (typeof step === "number") return `[${step}]`;
-    const key = PLAIN_WORD.test(step) ? step : quoteText(step);
+    const key = PLAIN_WORD.test(step) ? step : quote(step);
     return index === 0 ? key : `.${key}`;
   }).join("");
 }
@@ -43,7 +43,7 @@ export function formatPath(path: DocumentPath): string {
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const { file, line, column, path, message } = diagnostic;
   const position = line === null ? "" : `:${line}:${column}`;
-  return `${escapeText(file)}${position}: ${path === "" ? "" : `${path}: `}${message}`;
+  return `${escapeLine(file)}${position}: ${path === "" ? "" : `${path}: `}${message}`;
 }
 
 /** The order in which diagnostics of one source are listed: by position, and as given where that is equal. */

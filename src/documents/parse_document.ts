@@ -9,7 +9,7 @@
 import { type Event, EVENT_ID, parseEvents, YAMLException } from "js-yaml";
 import type { Diagnostic, DocumentPath } from "./diagnostics.ts";
 import { byPosition, formatPath } from "./diagnostics.ts";
-import { escapeText, quoteText } from "./quote.ts";
+import { escapeLine, quote } from "../core/text.ts";
 import { findOffset, MAX_DEPTH, type Problem, TOO_DEEP } from "./source_node.ts";
 import { indexPositions, type Position } from "./text_positions.ts";
 import { composeDocument } from "./yaml_composer.ts";
@@ -120,11 +120,11 @@ function readEvents(source: string): Event[] | Problem {
 function explainSyntaxError(reason: string, character: string): string {
   if (reason.startsWith("nesting exceeded")) return TOO_DEEP;
   // The parser sees both of these common slips as something else, such as bad indentation.
-  if (/[@`%]/.test(character)) return `a value that begins with ${quoteText(character)} must be in quotes`;
+  if (/[@`%]/.test(character)) return `a value that begins with ${quote(character)} must be in quotes`;
   if (character === ":" && reason.startsWith("bad indentation")) {
     return 'a value that contains ": " must be in quotes';
   }
-  return `not valid YAML: ${escapeText(reason.slice(0, 200))}`;
+  return `not valid YAML: ${escapeLine(reason.slice(0, 200))}`;
 }
 
 /** Says what is wrong with the stream around its first document. */

@@ -23,7 +23,8 @@ import {
   type SequenceEvent,
 } from "js-yaml";
 import type { DocumentPath } from "./diagnostics.ts";
-import { describeValue, quoteText } from "./quote.ts";
+import { quote } from "../core/text.ts";
+import { describeValue } from "./describe_value.ts";
 import {
   branch,
   leaf,
@@ -121,7 +122,7 @@ class Composer {
 
   #refuseTag(event: ScalarEvent | SequenceEvent | MappingEvent, path: DocumentPath): void {
     if (event.tagStart === ABSENT) return;
-    const tag = quoteText(this.#source.slice(event.tagStart, event.tagEnd));
+    const tag = quote(this.#source.slice(event.tagStart, event.tagEnd));
     this.#report(
       event.tagStart,
       path,
@@ -145,7 +146,7 @@ class Composer {
       this.#report(offset, path, `expected at most ${MAX_ALIASES} aliases in a document`);
     }
     if (target === undefined) {
-      this.#report(offset, path, `no finished value before this is anchored as ${quoteText(`&${name}`)}`);
+      this.#report(offset, path, `no finished value before this is anchored as ${quote(`&${name}`)}`);
       return leaf(null, offset);
     }
     if (depth + target.height > MAX_DEPTH) this.#report(offset, path, TOO_DEEP);
@@ -186,7 +187,7 @@ class Composer {
       const key = this.#key(path, depth, event.start);
       const known = children.get(key.text);
       if (known !== undefined) {
-        this.#report(key.offset, [...path, key.text], `duplicate key ${quoteText(key.text)}`);
+        this.#report(key.offset, [...path, key.text], `duplicate key ${quote(key.text)}`);
       }
       const node = this.node([...path, key.text], depth, key.offset);
       if (known !== undefined || !key.valid) continue;
@@ -251,6 +252,6 @@ class Composer {
 function refuseKey(text: string, plain: boolean): string | null {
   if (plain && text === "") return 'expected a key before ":"';
   if (plain && text === "<<") return "merge keys (<<) are not supported; write the keys out";
-  if (PROTOTYPE_KEYS.has(text)) return `the key ${quoteText(text)} is not allowed`;
+  if (PROTOTYPE_KEYS.has(text)) return `the key ${quote(text)} is not allowed`;
   return null;
 }

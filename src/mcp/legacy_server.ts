@@ -6,6 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import {
+  AjvJsonSchemaValidator,
   CallToolRequestSchema,
   type CallToolResult,
   ErrorCode,
@@ -19,6 +20,9 @@ import type { McpService } from "./service.ts";
 
 const logger = getLogger(["bulkhead", "mcp"]);
 
+/** One for all servers: each would otherwise make its own. */
+const validator = new AjvJsonSchemaValidator();
+
 /**
  * Makes a server for one connection or session.
  *
@@ -31,6 +35,7 @@ export function legacyServer(
   const server = new Server(service.info, {
     capabilities: { tools: {} },
     instructions: service.instructions,
+    jsonSchemaValidator: validator,
   });
   server.onerror = (error) => logger.warn("protocol error", { error: error.message });
   server.setRequestHandler(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type JsonSchema } from "../policy/value.ts";
+import type { JsonSchema } from "../policy/value.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { refusalBody } from "../core/refusal.ts";
 import { NAME, VERSION } from "../core/version.ts";

@@ -155,7 +155,11 @@ function readExtraArgs(
     );
   }
   if (hasControls(text)) {
-    throw new Refused(field, "extra_args holds a control character or a newline", "Give it as one plain line.");
+    throw new Refused(
+      field,
+      "extra_args holds a control character or a newline",
+      "Give it as one plain line.",
+    );
   }
   const flags = allFlags(grammar);
   const tokens = tokenise(text);
@@ -172,7 +176,11 @@ function readExtraArgs(
         value = tokens[index] ?? null;
       }
       if (value === null) {
-        throw new Refused(field, `flag ${flag} needs a value`, `Give ${describeValue(spec.value)} after ${flag}.`);
+        throw new Refused(
+          field,
+          `flag ${flag} needs a value`,
+          `Give ${describeValue(spec.value)} after ${flag}.`,
+        );
       }
       const reading = readTextValue(value, spec.value, policy);
       if (!reading.ok) {
@@ -238,7 +246,11 @@ function unknownToken(token: string, flags: ReadonlyMap<string, FlagSpec>): Refu
   const known = [...flags.keys()];
   const list = known.length === 0 ? "This tool takes no extra_args." : `Its flags are: ${known.join(" ")}.`;
   if (!token.startsWith("-") || token === "-" || token === "--") {
-    return new Refused("extra_args", `extra_args holds ${quote(token)}, which is neither a flag nor a flag's value`, list);
+    return new Refused(
+      "extra_args",
+      `extra_args holds ${quote(token)}, which is neither a flag nor a flag's value`,
+      list,
+    );
   }
   const near = nearest(token, known);
   const hint = near === null ? "" : `; did you mean ${near}?`;
@@ -250,7 +262,9 @@ function refuseRepetition(said: readonly Occurrence[]): void {
   for (const occurrence of said) {
     const earlier = seen.get(occurrence.flag);
     if (earlier !== undefined && !occurrence.spec.repeat) {
-      const where = earlier.field === occurrence.field ? "twice" : `in ${earlier.field} and in ${occurrence.field}`;
+      const where = earlier.field === occurrence.field
+        ? "twice"
+        : `in ${earlier.field} and in ${occurrence.field}`;
       throw new Refused(occurrence.field, `flag ${occurrence.flag} is given ${where}`, "Give it once.");
     }
     seen.set(occurrence.flag, occurrence);

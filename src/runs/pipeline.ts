@@ -9,7 +9,6 @@ import { isCorrelationId, newId } from "../core/ids.ts";
 import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
 import type { RunResult } from "../core/result.ts";
 import { quote } from "../core/text.ts";
-import { nearest } from "../documents/nearest.ts";
 import type { OutputListener } from "../confinement/compartment.ts";
 import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
@@ -18,7 +17,7 @@ import { classify } from "./classify.ts";
 import { type Plan, planRun, type RunRequest } from "./plan.ts";
 import { lostEnding, report } from "./report.ts";
 import { no, type Step } from "./step.ts";
-import { isOffered, type Toolbox, type ToolboxEntry, unavailability } from "./toolbox.ts";
+import { findTool, isOffered, type Toolbox, type ToolboxEntry, unavailability } from "./toolbox.ts";
 
 /** The configuration's part in every run. */
 export interface PipelineSettings {
@@ -106,7 +105,7 @@ export class Pipeline {
     const given = request.correlation_id;
     const correlationId = typeof given === "string" && isCorrelationId(given) ? given : newId();
     const refuse = (refusal: Refusal): RunAnswer => {
-      logger.warn("run refused", {
+      logger.info("run refused", {
         tool: quote(toolName),
         correlation_id: correlationId,
         error_type: REFUSAL_ANSWERS[refusal.condition].errorType,
@@ -142,15 +141,9 @@ export class Pipeline {
 
   /** Known, enabled, program present. */
   #resolve(name: string): Step<ToolboxEntry> {
-    const entry = this.#parts.toolbox.get(name);
-    if (entry === undefined) {
-      const near = nearest(name, this.#parts.toolbox.keys());
-      return no({
-        condition: "unknown_tool",
-        error: `there is no tool ${quote(name)}${near === null ? "" : `; did you mean ${near}?`}`,
-        remedy: `The tools are: ${[...this.#parts.toolbox.keys()].join(", ")}.`,
-      });
-    }
+    const found = findTool(this.#parts.toolbox, name);
+    if (!found.ok) return found;
+    const entry = found.value;
     if (!entry.enabled) {
       return no({
         condition: "disabled",
@@ -159,7 +152,7 @@ export class Pipeline {
       });
     }
     const missing = unavailability(entry);
-    if (missing === null && isOffered(entry)) return { ok: true, value: entry };
+    if (missing === null && isOffered(entry)) return found;
     return no({
       condition: "unavailable",
       error: `${name} is not available: ${missing?.reason ?? "it has no compartment"}`,

@@ -8,8 +8,11 @@ import type { Tool } from "../catalog/tool.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Execution, OutputListener } from "../confinement/compartment.ts";
 import type { Order } from "../confinement/protocol.ts";
+import { quote } from "../core/text.ts";
+import { nearest } from "../documents/nearest.ts";
 import { CircuitBreaker } from "../resilience/circuit_breaker.ts";
 import { Semaphore } from "../resilience/semaphore.ts";
+import { no, type Step } from "./step.ts";
 
 /** What executes an order: a compartment, or a test's stand-in. */
 export interface Executor {
@@ -67,6 +70,18 @@ export function makeToolbox(
     };
     return [name, entry];
   }));
+}
+
+/** The tool of that name, or the refusal that names the nearest. */
+export function findTool(toolbox: Toolbox, name: string): Step<ToolboxEntry> {
+  const entry = toolbox.get(name);
+  if (entry !== undefined) return { ok: true, value: entry };
+  const near = nearest(name, toolbox.keys());
+  return no({
+    condition: "unknown_tool",
+    error: `there is no tool ${quote(name)}${near === null ? "" : `; did you mean ${near}?`}`,
+    remedy: `The tools are: ${[...toolbox.keys()].join(", ")}.`,
+  });
 }
 
 /** Whether a tool is offered to clients now. */

@@ -8,10 +8,11 @@
  *
  * @module
  */
+import { plural } from "../../core/text.ts";
 import { z } from "zod";
 import { type HeaderBlock, readHeaderBlock } from "./http_header_block.ts";
 import type { OutputParser, ProgramOutput } from "./parser.ts";
-import { counted, decodeText, joinLosses, joinSummary, onePiece } from "./plain_text.ts";
+import { decodeText, joinLosses, joinSummary, onePiece } from "./plain_text.ts";
 
 const Seconds = z.number().min(0).nullable();
 
@@ -141,10 +142,10 @@ function lossesOf(
   if (status !== null && block === null) losses.push("the header fields of the final response are missing");
   if (block !== null && !block.whole) losses.push("output ended inside the header fields");
   if (block !== null && block.droppedHeaders > 0) {
-    losses.push(`${counted(block.droppedHeaders, "header field")} left out`);
+    losses.push(`${plural(block.droppedHeaders, "header field")} left out`);
   }
   if (block !== null && block.cutValues > 0) {
-    losses.push(`${counted(block.cutValues, "long header value")} cut`);
+    losses.push(`${plural(block.cutValues, "long header value")} cut`);
   }
   return joinLosses(losses);
 }
@@ -198,7 +199,7 @@ function summarize(report: CurlReport): string {
   if (report.url !== null) lines.push(`URL: ${onePiece(report.url)}`);
   if (report.body_bytes !== null) {
     const type = report.content_type === null ? "" : ` of ${onePiece(report.content_type)}`;
-    lines.push(`Body: ${counted(report.body_bytes, "byte")}${type}`);
+    lines.push(`Body: ${plural(report.body_bytes, "byte")}${type}`);
   }
   if (report.redirect_url !== null) {
     lines.push(`Redirects to ${onePiece(report.redirect_url)} (not followed)`);

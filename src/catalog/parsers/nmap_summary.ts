@@ -3,14 +3,15 @@
  *
  * @module
  */
+import { plural } from "../../core/text.ts";
 import type { NmapHost, NmapPort, NmapScan } from "./nmap_xml.ts";
-import { counted, joinSummary, onePiece } from "./plain_text.ts";
+import { joinSummary, onePiece } from "./plain_text.ts";
 
 function heading({ hosts, hosts_up, hosts_total, elapsed_sec }: NmapScan): string {
   const time = elapsed_sec === null ? "" : ` in ${elapsed_sec} s`;
-  if (hosts_up === null) return `${counted(hosts.length, "host")} reported${time}`;
+  if (hosts_up === null) return `${plural(hosts.length, "host")} reported${time}`;
   const scanned = hosts_total === null ? "" : ` of ${hosts_total} scanned`;
-  return `${counted(hosts_up, "host")} up${scanned}${time}`;
+  return `${plural(hosts_up, "host")} up${scanned}${time}`;
 }
 
 function countsByState(host: NmapHost): string {

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { plural } from "../../core/text.ts";
 import { parseXml, XmlElement } from "@rgrove/parse-xml";
 import { z } from "zod";
 import type { OutputParser, ProgramOutput } from "./parser.ts";
 import { summarizeScan } from "./nmap_summary.ts";
-import { counted, decodeText, joinLosses } from "./plain_text.ts";
+import { decodeText, joinLosses } from "./plain_text.ts";
 import { outlineXml } from "./xml_outline.ts";
 
 const Count = z.int().min(0);
@@ -202,12 +203,12 @@ function lossesOf(tally: Tally, closed: boolean, finished: boolean, wholeHosts: 
   if (!closed && finished) losses.push("output ended before its closing tag; no host is missing");
   else if (!closed && wholeHosts === 0) losses.push("output ended before any whole host");
   else if (!closed) {
-    losses.push(`output ended after ${counted(wholeHosts, "whole host")}; later hosts are missing`);
+    losses.push(`output ended after ${plural(wholeHosts, "whole host")}; later hosts are missing`);
   }
-  if (tally.unreadableHosts > 0) losses.push(`${counted(tally.unreadableHosts, "host")} could not be read`);
-  if (tally.unreadablePorts > 0) losses.push(`${counted(tally.unreadablePorts, "port")} could not be read`);
+  if (tally.unreadableHosts > 0) losses.push(`${plural(tally.unreadableHosts, "host")} could not be read`);
+  if (tally.unreadablePorts > 0) losses.push(`${plural(tally.unreadablePorts, "port")} could not be read`);
   if (tally.timedOutHosts > 0) {
-    losses.push(`nmap gave up on ${counted(tally.timedOutHosts, "host")} at its host timeout`);
+    losses.push(`nmap gave up on ${plural(tally.timedOutHosts, "host")} at its host timeout`);
   }
   return joinLosses(losses);
 }

@@ -6,11 +6,12 @@
  *
  * @module
  */
+import { plural } from "../../core/text.ts";
 import { z } from "zod";
 import { type Certificate, CertificateSchema, decodeCertificate } from "./certificate.ts";
 import type { OutputParser, ProgramOutput } from "./parser.ts";
 import { findPemBlocks, PEM_BEGIN, pemBytes } from "./pem.ts";
-import { counted, cutText, decodeText, joinLosses, joinSummary, onePiece } from "./plain_text.ts";
+import { cutText, decodeText, joinLosses, joinSummary, onePiece } from "./plain_text.ts";
 
 /** How many certificates are decoded; by default OpenSSL itself refuses chains of more than 100 KiB. */
 const MAX_CERTIFICATES = 64;
@@ -182,9 +183,9 @@ async function parse({ stdout, stderr, partial }: ProgramOutput): Promise<TlsSes
   const certificates = await decodeBlocks(blocks.slice(0, MAX_CERTIFICATES));
   const chain = certificates.filter((certificate) => certificate !== null);
   const unreadable = certificates.length - chain.length + Number(cut);
-  if (unreadable > 0) losses.push(`${counted(unreadable, "certificate")} could not be read`);
+  if (unreadable > 0) losses.push(`${plural(unreadable, "certificate")} could not be read`);
   const surplus = blocks.length - certificates.length;
-  if (surplus > 0) losses.push(`${counted(surplus, "more certificate")} left out`);
+  if (surplus > 0) losses.push(`${plural(surplus, "more certificate")} left out`);
 
   return {
     connected: sections.connected,

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { plural } from "../../core/text.ts";
 
 /** How many lines a summary may have; the object itself holds everything. */
 const MAX_SUMMARY_LINES = 200;
@@ -31,16 +32,11 @@ export function onePiece(text: string): string {
   return cut.length < text.length ? `${clean}...` : clean;
 }
 
-/** @returns a count with its noun, such as "1 host" or "3 hosts". */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 /** @returns the lines as one text, with the surplus of a very long summary left off and said. */
 export function joinSummary(lines: readonly string[]): string {
   if (lines.length <= MAX_SUMMARY_LINES) return lines.join("\n");
   const left = lines.length - MAX_SUMMARY_LINES;
-  return [...lines.slice(0, MAX_SUMMARY_LINES), `(${counted(left, "more line")})`].join("\n");
+  return [...lines.slice(0, MAX_SUMMARY_LINES), `(${plural(left, "more line")})`].join("\n");
 }
 
 /** @returns what was lost, as one sentence for the `incomplete` field, or null when nothing was. */

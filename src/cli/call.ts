@@ -1,0 +1,110 @@
+/**
+ * `bulkhead call`: one run, then exit.
+ *
+ * @module
+ */
+import { argument, float, message, multiple, object, option, optional, string } from "@optique/core";
+import type { Tool } from "../catalog/tool.ts";
+import { type Refusal, REFUSAL_ANSWERS, refusalBody } from "../core/refusal.ts";
+import { exitCodeOf, type RunResult } from "../core/result.ts";
+import { escapeControls, escapeControlsInJson, quote } from "../core/text.ts";
+import { jsonFromText } from "../policy/value.ts";
+import type { RunRequest } from "../runs/plan.ts";
+import { type Command, readArguments } from "./command.ts";
+import { startEngine } from "./engine.ts";
+import type { Io } from "./command.ts";
+import { configFlags, configOptions } from "./options.ts";
+import { readSetup } from "./setup.ts";
+
+const parser = object({
+  tool: argument(string({ metavar: "TOOL" }), { description: message`The tool's name.` }),
+  target: optional(option("--target", string({ metavar: "T" }), { description: message`What to aim at.` })),
+  param: multiple(option("--param", string({ metavar: "K=V" }), {
+    description: message`A parameter of the tool; may be repeated.`,
+  })),
+  extraArgs: optional(option("--extra-args", string({ metavar: "S" }), {
+    description: message`Further flags, in one text.`,
+  })),
+  timeout: optional(option("--timeout", float({ metavar: "SEC" }), {
+    description: message`Seconds after which the run is stopped.`,
+  })),
+  json: option("--json", { description: message`Print the result as JSON.` }),
+  ...configOptions,
+});
+
+/** The command. */
+export const call: Command = {
+  name: "call",
+  brief: "Runs one tool once and prints the result.",
+  async run(args, io) {
+    const options = readArguments(parser, call, args, io);
+    // A person at a terminal asked for one result; what a server logs of a run would only stand around it.
+    const setup = readSetup(configFlags({ ...options, logLevel: options.logLevel ?? "warning" }), io);
+    const tool = setup.tools.find(({ tool }) => tool.name === options.tool)?.tool;
+    const parameters = readParameters(options.param, tool);
+    if (!parameters.ok) return refused(parameters.refusal, options.json, io);
+    const engine = await startEngine(setup, options.tool);
+    await engine.seal();
+    const cancelled = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.addSignalListener(signal, () => cancelled.abort());
+    }
+    const request: RunRequest = {
+      parameters: parameters.value,
+      ...(options.target !== undefined && { target: options.target }),
+      ...(options.extraArgs !== undefined && { extra_args: options.extraArgs }),
+      ...(options.timeout !== undefined && { timeout_sec: options.timeout }),
+    };
+    const answer = await engine.pipeline.run(options.tool, request, {
+      signal: cancelled.signal,
+      mayIntrude: true,
+    });
+    engine.close();
+    if (answer.kind === "refusal") return refused(answer.refusal, options.json, io);
+    if (options.json) io.stdout(`${escapeControlsInJson(JSON.stringify(answer.result, null, 2))}\n`);
+    else printResult(answer.result, answer.summary, io);
+    return exitCodeOf(answer.result);
+  },
+};
+
+function readParameters(
+  pairs: readonly string[],
+  tool: Tool | undefined,
+): { readonly ok: true; readonly value: Record<string, unknown> } | {
+  readonly ok: false;
+  readonly refusal: Refusal;
+} {
+  const values = new Map<string, unknown>();
+  const invalid = (error: string, remedy: string) =>
+    ({ ok: false, refusal: { condition: "invalid", field: "parameters", error, remedy } }) as const;
+  for (const pair of pairs) {
+    const equals = pair.indexOf("=");
+    if (equals < 1) {
+      return invalid(`--param ${quote(pair)} has no name and value`, "Write --param name=value.");
+    }
+    const name = pair.slice(0, equals);
+    if (values.has(name)) return invalid(`parameter ${quote(name)} is given twice`, "Give it once.");
+    const text = pair.slice(equals + 1);
+    const spec = tool?.grammar.parameters.get(name)?.value;
+    values.set(name, spec === undefined ? text : jsonFromText(text, spec));
+  }
+  return { ok: true, value: Object.fromEntries(values) };
+}
+
+function refused(refusal: Refusal, json: boolean, io: Io): number {
+  if (json) io.stdout(`${escapeControlsInJson(JSON.stringify(refusalBody(refusal), null, 2))}\n`);
+  else io.stderr(escapeControls(`refused: ${refusal.error}\n${refusal.remedy}\n`));
+  return REFUSAL_ANSWERS[refusal.condition].exitCode;
+}
+
+function printResult(result: RunResult, summary: string | null, io: Io): void {
+  const output = summary ?? result.stdout;
+  if (output !== "") io.stdout(`${escapeControls(output.trimEnd())}\n`);
+  if (summary === null || result.outcome !== "success") {
+    if (result.stderr !== "") io.stderr(`${escapeControls(result.stderr.trimEnd())}\n`);
+  }
+  if (result.truncated_stdout) {
+    io.stderr(`only the first part of ${result.stdout_bytes} bytes of output was kept\n`);
+  }
+  if (result.error !== null) io.stderr(`${escapeControls(result.error)}\n`);
+}

@@ -1,0 +1,78 @@
+/**
+ * The HTTP listener of `bulkhead serve`.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { systemClock } from "../core/clock.ts";
+import { makeHttpApp } from "../http/app.ts";
+import { originRules } from "../http/origin_check.ts";
+import { HttpSessions } from "../mcp/http_sessions.ts";
+import { McpService } from "../mcp/service.ts";
+import { EXIT, Exit, type Io } from "./command.ts";
+import type { Engine } from "./engine.ts";
+import type { Listener } from "./serve.ts";
+import type { Setup } from "./setup.ts";
+
+const logger = getLogger(["bulkhead", "http"]);
+
+/**
+ * Binds the listener.
+ *
+ * @param host a loopback address
+ * @throws {Exit} with 2 when the port is in use or may not be bound
+ */
+export function listenHttp(setup: Setup, engine: Engine, host: string, io: Io): Listener {
+  const { server, mcp } = setup.config;
+  const { policy } = setup;
+  const service = new McpService({ ...engine, policy, maxTextBytes: mcp.max_text_bytes, mayIntrude: false });
+  const limits = { maxSessions: mcp.max_sessions, idleMs: mcp.session_idle_sec * 1000 };
+  const sessions = new HttpSessions(service, limits, systemClock);
+  let rules = originRules(host, server.port, server.allowed_hosts, server.allowed_origins);
+  const app = makeHttpApp({
+    ...engine,
+    policy,
+    sessions,
+    origins: () => rules,
+    maxBodyBytes: server.max_body_bytes,
+  });
+  const http = bind(host, server.port, app.fetch, io);
+  const { port } = http.addr;
+  rules = originRules(host, port, server.allowed_hosts, server.allowed_origins);
+  return {
+    place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    ended: http.finished,
+    async close() {
+      // The server's own shutdown waits for open streams, so they are ended first.
+      await sessions.closeAll();
+      await http.shutdown();
+    },
+  };
+}
+
+function bind(
+  hostname: string,
+  port: number,
+  handler: (request: Request) => Response | Promise<Response>,
+  io: Io,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({
+      hostname,
+      port,
+      onListen: () => {},
+      onError: (error) => {
+        logger.error("internal error", { error: String(error) });
+        return new Response("internal error\n", { status: 500 });
+      },
+    }, handler);
+  } catch (error) {
+    const why = error instanceof Deno.errors.AddrInUse
+      ? "the port is in use; choose another with --port, or 0 for a free one"
+      : error instanceof Deno.errors.NotCapable
+      ? "the permission is missing; start with the flags that `bulkhead permissions --transport http` prints"
+      : (error as Error).message;
+    io.stderr(`cannot listen on ${hostname} port ${port}: ${why}\n`);
+    throw new Exit(EXIT.usage);
+  }
+}

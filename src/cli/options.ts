@@ -1,0 +1,46 @@
+/**
+ * The options that commands share.
+ *
+ * @module
+ */
+import { message, multiple, object, option, optional, string } from "@optique/core";
+import type { ConfigFlags } from "../config/load.ts";
+
+/** Options of every command that reads the configuration. */
+export const configOptions = {
+  config: optional(option("--config", string({ metavar: "FILE" }), {
+    description: message`The configuration file, YAML or JSON.`,
+  })),
+  tools: multiple(option("--tools", string({ metavar: "DIR" }), {
+    description: message`A folder with manifests of your own; may be repeated.`,
+  })),
+  allowTarget: multiple(option("--allow-target", string({ metavar: "ENTRY" }), {
+    description: message`Allows a target beside those of the configuration; may be repeated.`,
+  })),
+  logLevel: optional(option("--log-level", string({ metavar: "LEVEL" }), {
+    description: message`debug, info, warning or error.`,
+  })),
+};
+
+/** Options that choose the transport. */
+export const serverOptions = {
+  transport: optional(option("--transport", string({ metavar: "stdio|http" }), {
+    description: message`How clients connect.`,
+  })),
+  host: optional(option("--host", string({ metavar: "ADDRESS" }), {
+    description: message`The loopback address to listen on, with http.`,
+  })),
+  port: optional(option("--port", string({ metavar: "PORT" }), {
+    description: message`The port to listen on, with http; 0 takes a free one.`,
+  })),
+};
+
+const allOptions = object({ ...configOptions, ...serverOptions });
+type Values = Partial<ReturnType<typeof valueOf>>;
+declare function valueOf(): import("@optique/core").InferValue<typeof allOptions>;
+
+/** The configuration's part of a command's options. */
+export function configFlags(values: Values): ConfigFlags {
+  const { config, tools = [], allowTarget = [], logLevel, transport, host, port } = values;
+  return { config, tools, allowTargets: allowTarget, logLevel, transport, host, port };
+}

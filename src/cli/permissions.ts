@@ -1,0 +1,56 @@
+/**
+ * `bulkhead permissions`: the exact Deno flags that a configuration needs, and who holds what.
+ *
+ * @module
+ */
+import { choice, message, object, option, withDefault } from "@optique/core";
+import { grantFlags, runGrants, THREADS } from "../confinement/permissions.ts";
+import { permissionsPage } from "../confinement/permissions_page.ts";
+import { type Command, EXIT, readArguments } from "./command.ts";
+import { findTools } from "./engine.ts";
+import { configFlags, configOptions, serverOptions } from "./options.ts";
+import { readSetup } from "./setup.ts";
+
+const parser = object({
+  format: withDefault(
+    option("--format", choice(["flags", "json", "markdown"], { metavar: "flags|json|markdown" }), {
+      description: message`How to print them; flags is the default.`,
+    }),
+    "flags",
+  ),
+  ...serverOptions,
+  ...configOptions,
+});
+
+/** The command. */
+export const permissions: Command = {
+  name: "permissions",
+  brief: "Prints the exact Deno flags that this configuration needs.",
+  async run(args, io) {
+    const options = readArguments(parser, permissions, args, io);
+    const setup = readSetup(configFlags(options), io);
+    const { transport, host, port } = setup.config.server;
+    const states = await findTools(setup, { askPermission: false });
+    const grants = runGrants({
+      programs: states.flatMap(({ enabled, availability }) =>
+        enabled && availability.available ? [availability.path] : []
+      ),
+      readable: setup.readable,
+      listener: transport === "http" ? { host, port } : null,
+    });
+    for (const { tool, enabled, availability } of states) {
+      if (enabled && !availability.available) io.stderr(`left out: ${tool.name}: ${availability.reason}\n`);
+    }
+    const flags = grantFlags(grants);
+    if (options.format === "flags") io.stdout(`${flags.map(shellWord).join(" ")}\n`);
+    else if (options.format === "json") {
+      io.stdout(`${JSON.stringify({ flags, grants, threads: THREADS }, null, 2)}\n`);
+    } else io.stdout(permissionsPage(grants));
+    return EXIT.ok;
+  },
+};
+
+/** As it is, or in single quotes for a POSIX shell. */
+function shellWord(word: string): string {
+  return /^[A-Za-z0-9@%_+=:,.\/\[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

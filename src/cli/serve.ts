@@ -1,0 +1,117 @@
+/**
+ * `bulkhead serve`: MCP over stdio or HTTP, until a signal or the client ends it.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { object } from "@optique/core";
+import { parseAddress } from "../policy/address.ts";
+import { LOCALHOST } from "../policy/hostname.ts";
+import { isOffered } from "../runs/toolbox.ts";
+import { type Command, EXIT, Exit, type Io, readArguments } from "./command.ts";
+import { type Engine, startEngine } from "./engine.ts";
+import { listenHttp } from "./listen_http.ts";
+import { configFlags, configOptions, serverOptions } from "./options.ts";
+import { readSetup, type Setup } from "./setup.ts";
+
+const parser = object({ ...serverOptions, ...configOptions });
+const logger = getLogger(["bulkhead", "server"]);
+
+/** A way for clients to connect. */
+export interface Listener {
+  /** What the ready line says. */
+  readonly place: string;
+  /** Resolves when no client will come any more. */
+  readonly ended: Promise<void>;
+  /** Stops taking requests and ends the streams that are open. */
+  close(): Promise<void>;
+}
+
+/** The command. */
+export const serve: Command = {
+  name: "serve",
+  brief: "Serves MCP clients over stdio or HTTP.",
+  async run(args, io) {
+    const setup = readSetup(configFlags(readArguments(parser, serve, args, io)), io);
+    const { transport } = setup.config.server;
+    const host = transport === "http" ? loopbackHost(setup.config.server.host, io) : "";
+    const engine = await startEngine(setup, null);
+    let listener: Listener;
+    if (transport === "http") {
+      listener = listenHttp(setup, engine, host, io);
+      await engine.seal();
+    } else {
+      await engine.seal();
+      listener = await listenStdio(setup, engine);
+    }
+    announce(engine, listener, io);
+    await untilStopped(listener, engine, setup);
+    engine.close();
+    return EXIT.ok;
+  },
+};
+
+/** Loaded only when it is needed: it brings Node's streams with it. */
+async function listenStdio(setup: Setup, engine: Engine): Promise<Listener> {
+  const [{ serveStdio }, { McpService }] = await Promise.all([
+    import("../mcp/stdio.ts"),
+    import("../mcp/service.ts"),
+  ]);
+  const connection = await serveStdio(
+    new McpService({
+      ...engine,
+      policy: setup.policy,
+      maxTextBytes: setup.config.mcp.max_text_bytes,
+      mayIntrude: true,
+    }),
+  );
+  return { place: "stdio", ended: connection.closed, close: connection.close };
+}
+
+/** Without tokens nobody but this machine may connect. */
+function loopbackHost(text: string, io: Io): string {
+  const address = parseAddress(text === LOCALHOST.name ? LOCALHOST.address : text);
+  const isLoopback = address !== null &&
+    (address.family === 4 ? address.value >> 24n === 127n : address.value === 1n);
+  if (isLoopback) return text === LOCALHOST.name ? LOCALHOST.address : text;
+  io.stderr(
+    `server.host: cannot listen on ${JSON.stringify(text)}: this version has no tokens, so it listens on ` +
+      "loopback only; use 127.0.0.1 or ::1\n",
+  );
+  throw new Exit(EXIT.usage);
+}
+
+function announce(engine: Engine, listener: Listener, io: Io): void {
+  const entries = [...engine.toolbox.values()];
+  const offered = entries.filter(isOffered).map(({ tool }) => tool.name);
+  io.stderr(`bulkhead: ready on ${listener.place}; tools: ${offered.join(", ") || "none"}\n`);
+  for (const { tool, enabled, availability } of entries) {
+    if (!enabled || availability.available) continue;
+    logger.warn("tool not available", {
+      tool: tool.name,
+      reason: availability.reason,
+      remedy: availability.remedy,
+    });
+  }
+}
+
+/** Waits for a signal or the client's end; then an orderly stop, which a second signal cuts short. */
+async function untilStopped(listener: Listener, engine: Engine, setup: Setup): Promise<void> {
+  const hurry = new AbortController();
+  const signalled = Promise.withResolvers<"signal">();
+  const onSignal = () => {
+    if (stopping) hurry.abort();
+    stopping = true;
+    signalled.resolve("signal");
+  };
+  let stopping = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
+  const reason = await Promise.race([signalled.promise, listener.ended.then(() => "client" as const)]);
+  stopping = true;
+  logger.info("stopping", { reason });
+  // Nobody is left to take an answer when the client has closed its pipe.
+  const graceMs = reason === "client" ? 0 : setup.config.server.shutdown_grace_period_sec * 1000;
+  await engine.pipeline.shutDown(graceMs, hurry.signal);
+  await listener.close();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, onSignal);
+}

@@ -1,0 +1,15 @@
+/**
+ * Values inside messages.
+ *
+ * @module
+ */
+import { quote } from "../core/text.ts";
+
+/** Names a value for a message: scalars as they are (text quoted and cut), collections by their kind. */
+export function describeValue(value: unknown): string {
+  if (typeof value === "string") return quote(value);
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "a mapping";
+  return String(value);
+}

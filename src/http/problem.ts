@@ -1,0 +1,51 @@
+/**
+ * Errors over HTTP: RFC 9457 problem details, with the fields of a refusal beside them.
+ *
+ * @module
+ */
+import { type Refusal, REFUSAL_ANSWERS, refusalBody } from "../core/refusal.ts";
+import { escapeControlsInJson } from "../core/text.ts";
+
+/** A problem that is no refusal: a route, a header, a bug. */
+export interface HttpProblem {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly remedy: string;
+  readonly errorType: string;
+}
+
+/** Answers with a problem. */
+export function problem(problem: HttpProblem, correlationId: string, headers: HeadersInit = {}): Response {
+  return respond(problem.status, headers, {
+    type: "about:blank",
+    title: problem.title,
+    status: problem.status,
+    detail: problem.detail,
+    error_type: problem.errorType,
+    recovery_suggestion: problem.remedy,
+    correlation_id: correlationId,
+  });
+}
+
+/** Answers with a refusal. */
+export function refusalProblem(refusal: Refusal, correlationId: string): Response {
+  const { title, httpStatus } = REFUSAL_ANSWERS[refusal.condition];
+  const { error, ...body } = refusalBody(refusal);
+  const retry = refusal.retryAfterSec;
+  const headers: HeadersInit = retry === undefined ? {} : { "retry-after": String(retry) };
+  return respond(httpStatus, headers, {
+    type: "about:blank",
+    title,
+    status: httpStatus,
+    detail: error,
+    ...body,
+    correlation_id: correlationId,
+  });
+}
+
+function respond(status: number, headers: HeadersInit, body: object): Response {
+  const response = new Response(escapeControlsInJson(JSON.stringify(body)), { status, headers });
+  response.headers.set("content-type", "application/problem+json");
+  return response;
+}
