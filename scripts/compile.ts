@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- a script speaks to the person who started it
 /**
  * Makes the single executable: bundles the program and its worker, then compiles the bundles with the permissions
  * that `src/confinement/permissions.ts` names. `DENORT_BIN` is honoured by `deno compile` itself.
@@ -24,7 +25,10 @@ async function deno(...args: string[]): Promise<void> {
     args,
     cwd: ROOT,
     // Where the system's certificates are the right ones, such as behind a company's proxy, `deno bundle` needs them.
-    env: { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "mozilla,system", DENO_NO_UPDATE_CHECK: "1" },
+    env: {
+      DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "mozilla,system",
+      DENO_NO_UPDATE_CHECK: "1",
+    },
   }).spawn().status;
   if (!success) {
     console.error(`deno ${args[0]} failed`);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { hasControls } from "../core/text.ts";
 import { TARGET_KINDS } from "../policy/target.ts";
 import { type ParserName, parserNames } from "./parsers/registry.ts";

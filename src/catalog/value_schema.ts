@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { TARGET_KINDS, type TargetKind } from "../policy/target.ts";
 
 /** The kinds that a target may have, without `none`. */

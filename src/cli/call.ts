@@ -10,9 +10,9 @@ import { exitCodeOf, type RunResult } from "../core/result.ts";
 import { escapeControls, escapeControlsInJson, quote } from "../core/text.ts";
 import { jsonFromText } from "../policy/value.ts";
 import type { RunRequest } from "../runs/plan.ts";
-import { type Command, readArguments } from "./command.ts";
+import { readArguments } from "./arguments.ts";
+import type { Command, Io } from "./command.ts";
 import { startEngine } from "./engine.ts";
-import type { Io } from "./command.ts";
 import { configFlags, configOptions } from "./options.ts";
 import { readSetup } from "./setup.ts";
 
@@ -33,38 +33,35 @@ const parser = object({
 });
 
 /** The command. */
-export const call: Command = {
-  name: "call",
-  brief: "Runs one tool once and prints the result.",
-  async run(args, io) {
-    const options = readArguments(parser, call, args, io);
-    // A person at a terminal asked for one result; what a server logs of a run would only stand around it.
-    const setup = readSetup(configFlags({ ...options, logLevel: options.logLevel ?? "warning" }), io);
-    const tool = setup.tools.find(({ tool }) => tool.name === options.tool)?.tool;
-    const parameters = readParameters(options.param, tool);
-    if (!parameters.ok) return refused(parameters.refusal, options.json, io);
-    const engine = await startEngine(setup, options.tool);
-    await engine.seal();
-    const cancelled = new AbortController();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      Deno.addSignalListener(signal, () => cancelled.abort());
-    }
-    const request: RunRequest = {
-      parameters: parameters.value,
-      ...(options.target !== undefined && { target: options.target }),
-      ...(options.extraArgs !== undefined && { extra_args: options.extraArgs }),
-      ...(options.timeout !== undefined && { timeout_sec: options.timeout }),
-    };
-    const answer = await engine.pipeline.run(options.tool, request, {
-      signal: cancelled.signal,
-      mayIntrude: true,
-    });
-    engine.close();
-    if (answer.kind === "refusal") return refused(answer.refusal, options.json, io);
-    if (options.json) io.stdout(`${escapeControlsInJson(JSON.stringify(answer.result, null, 2))}\n`);
-    else printResult(answer.result, answer.summary, io);
-    return exitCodeOf(answer.result);
-  },
+export const run: Command = async (invocation) => {
+  const { io } = invocation;
+  const options = readArguments(parser, invocation);
+  // A person at a terminal asked for one result; what a server logs of a run would only stand around it.
+  const setup = readSetup(configFlags({ ...options, logLevel: options.logLevel ?? "warning" }), io);
+  const tool = setup.tools.find(({ tool }) => tool.name === options.tool)?.tool;
+  const parameters = readParameters(options.param, tool);
+  if (!parameters.ok) return refused(parameters.refusal, options.json, io);
+  const engine = await startEngine(setup, options.tool);
+  await engine.seal();
+  const cancelled = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => cancelled.abort());
+  }
+  const request: RunRequest = {
+    parameters: parameters.value,
+    ...(options.target !== undefined && { target: options.target }),
+    ...(options.extraArgs !== undefined && { extra_args: options.extraArgs }),
+    ...(options.timeout !== undefined && { timeout_sec: options.timeout }),
+  };
+  const answer = await engine.pipeline.run(options.tool, request, {
+    signal: cancelled.signal,
+    mayIntrude: true,
+  });
+  engine.close();
+  if (answer.kind === "refusal") return refused(answer.refusal, options.json, io);
+  if (options.json) io.stdout(`${escapeControlsInJson(JSON.stringify(answer.result, null, 2))}\n`);
+  else printResult(answer.result, answer.summary, io);
+  return exitCodeOf(answer.result);
 };
 
 function readParameters(

@@ -6,29 +6,27 @@
 import { object } from "@optique/core";
 import { plural } from "../core/text.ts";
 import { unenforced } from "../runs/unenforced.ts";
-import { type Command, EXIT, readArguments } from "./command.ts";
+import { readArguments } from "./arguments.ts";
+import { type Command, EXIT } from "./command.ts";
 import { configFlags, configOptions } from "./options.ts";
 import { readSetup } from "./setup.ts";
 
 const parser = object(configOptions);
 
 /** The command. */
-export const check: Command = {
-  name: "check",
-  brief: "Validates the configuration and the manifests.",
-  run(args, io) {
-    const setup = readSetup(configFlags(readArguments(parser, check, args, io)), io);
-    for (const { tool } of setup.tools) {
-      for (const text of unenforced(tool.manifest)) {
-        io.stderr(`${tool.file}: warning: ${text} is declared, but not enforced by this version\n`);
-      }
+export const run: Command = (invocation) => {
+  const { io } = invocation;
+  const setup = readSetup(configFlags(readArguments(parser, invocation)), io);
+  for (const { tool } of setup.tools) {
+    for (const text of unenforced(tool.manifest)) {
+      io.stderr(`${tool.file}: warning: ${text} is declared, but not enforced by this version\n`);
     }
-    const enabled = setup.tools.filter((tool) => tool.enabled).length;
-    io.stdout(
-      `configuration: ${setup.configFile ?? "defaults"}: ok\n` +
-        `manifests: ${plural(setup.tools.length, "tool")}, ${enabled} enabled: ok\n` +
-        `allowed targets: ${setup.policy.describe()}\n`,
-    );
-    return Promise.resolve(EXIT.ok);
-  },
+  }
+  const enabled = setup.tools.filter((tool) => tool.enabled).length;
+  io.stdout(
+    `configuration: ${setup.configFile ?? "defaults"}: ok\n` +
+      `manifests: ${plural(setup.tools.length, "tool")}, ${enabled} enabled: ok\n` +
+      `allowed targets: ${setup.policy.describe()}\n`,
+  );
+  return Promise.resolve(EXIT.ok);
 };

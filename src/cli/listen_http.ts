@@ -11,7 +11,7 @@ import { HttpSessions } from "../mcp/http_sessions.ts";
 import { McpService } from "../mcp/service.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
 import type { Engine } from "./engine.ts";
-import type { Listener } from "./serve.ts";
+import type { Listener } from "./listener.ts";
 import type { Setup } from "./setup.ts";
 
 const logger = getLogger(["bulkhead", "http"]);

@@ -6,16 +6,49 @@
 import { NAME, VERSION } from "../core/version.ts";
 import { nearest } from "../documents/nearest.ts";
 import { quote } from "../core/text.ts";
-import { call } from "./call.ts";
-import { check } from "./check.ts";
 import { type Command, EXIT, Exit, type Io } from "./command.ts";
-import { permissions } from "./permissions.ts";
-import { schema } from "./schema.ts";
-import { serve } from "./serve.ts";
-import { tools } from "./tools.ts";
+
+/** A command: its module is loaded only when it is the one, because each brings its own packages. */
+interface CommandEntry {
+  readonly name: string;
+  /** One line for the overview. */
+  readonly brief: string;
+  load(): Promise<{ readonly run: Command }>;
+}
 
 /** The commands in the order of the overview. */
-const COMMANDS: readonly Command[] = [serve, call, tools, check, permissions, schema];
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "serve",
+    brief: "Serves MCP clients over stdio or HTTP",
+    load: () => import("./serve.ts"),
+  },
+  {
+    name: "call",
+    brief: "Runs one tool once and prints the result",
+    load: () => import("./call.ts"),
+  },
+  {
+    name: "tools",
+    brief: "Lists the tools, or prints the manual of one",
+    load: () => import("./tools.ts"),
+  },
+  {
+    name: "check",
+    brief: "Validates the configuration and the manifests",
+    load: () => import("./check.ts"),
+  },
+  {
+    name: "permissions",
+    brief: "Prints the exact Deno flags that this configuration needs",
+    load: () => import("./permissions.ts"),
+  },
+  {
+    name: "schema",
+    brief: "Prints the JSON Schema of manifests or of the configuration, for editors",
+    load: () => import("./schema.ts"),
+  },
+];
 
 /** Runs the program; resolves with its exit code. */
 export async function main(args: readonly string[], io: Io): Promise<number> {
@@ -40,7 +73,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return EXIT.usage;
   }
   try {
-    return await command.run(rest, io);
+    const { run } = await command.load();
+    return await run({ args: rest, io, name: command.name, brief: command.brief });
   } catch (error) {
     if (error instanceof Exit) return error.code;
     io.stderr(`bulkhead: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);

@@ -6,7 +6,8 @@
 import { choice, message, object, option, withDefault } from "@optique/core";
 import { grantFlags, runGrants, THREADS } from "../confinement/permissions.ts";
 import { permissionsPage } from "../confinement/permissions_page.ts";
-import { type Command, EXIT, readArguments } from "./command.ts";
+import { readArguments } from "./arguments.ts";
+import { type Command, EXIT } from "./command.ts";
 import { findTools } from "./engine.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
 import { readSetup } from "./setup.ts";
@@ -23,31 +24,28 @@ const parser = object({
 });
 
 /** The command. */
-export const permissions: Command = {
-  name: "permissions",
-  brief: "Prints the exact Deno flags that this configuration needs.",
-  async run(args, io) {
-    const options = readArguments(parser, permissions, args, io);
-    const setup = readSetup(configFlags(options), io);
-    const { transport, host, port } = setup.config.server;
-    const states = await findTools(setup, { askPermission: false });
-    const grants = runGrants({
-      programs: states.flatMap(({ enabled, availability }) =>
-        enabled && availability.available ? [availability.path] : []
-      ),
-      readable: setup.readable,
-      listener: transport === "http" ? { host, port } : null,
-    });
-    for (const { tool, enabled, availability } of states) {
-      if (enabled && !availability.available) io.stderr(`left out: ${tool.name}: ${availability.reason}\n`);
-    }
-    const flags = grantFlags(grants);
-    if (options.format === "flags") io.stdout(`${flags.map(shellWord).join(" ")}\n`);
-    else if (options.format === "json") {
-      io.stdout(`${JSON.stringify({ flags, grants, threads: THREADS }, null, 2)}\n`);
-    } else io.stdout(permissionsPage(grants));
-    return EXIT.ok;
-  },
+export const run: Command = async (invocation) => {
+  const { io } = invocation;
+  const options = readArguments(parser, invocation);
+  const setup = readSetup(configFlags(options), io);
+  const { transport, host, port } = setup.config.server;
+  const states = await findTools(setup, { askPermission: false });
+  const grants = runGrants({
+    programs: states.flatMap(({ enabled, availability }) =>
+      enabled && availability.available ? [availability.path] : []
+    ),
+    readable: setup.readable,
+    listener: transport === "http" ? { host, port } : null,
+  });
+  for (const { tool, enabled, availability } of states) {
+    if (enabled && !availability.available) io.stderr(`left out: ${tool.name}: ${availability.reason}\n`);
+  }
+  const flags = grantFlags(grants);
+  if (options.format === "flags") io.stdout(`${flags.map(shellWord).join(" ")}\n`);
+  else if (options.format === "json") {
+    io.stdout(`${JSON.stringify({ flags, grants, threads: THREADS }, null, 2)}\n`);
+  } else io.stdout(permissionsPage(grants));
+  return EXIT.ok;
 };
 
 /** As it is, or in single quotes for a POSIX shell. */

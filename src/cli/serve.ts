@@ -8,65 +8,35 @@ import { object } from "@optique/core";
 import { parseAddress } from "../policy/address.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
 import { isOffered } from "../runs/toolbox.ts";
-import { type Command, EXIT, Exit, type Io, readArguments } from "./command.ts";
+import { readArguments } from "./arguments.ts";
+import { type Command, EXIT, Exit, type Io } from "./command.ts";
 import { type Engine, startEngine } from "./engine.ts";
-import { listenHttp } from "./listen_http.ts";
+import type { Listener } from "./listener.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
 import { readSetup, type Setup } from "./setup.ts";
 
 const parser = object({ ...serverOptions, ...configOptions });
 const logger = getLogger(["bulkhead", "server"]);
 
-/** A way for clients to connect. */
-export interface Listener {
-  /** What the ready line says. */
-  readonly place: string;
-  /** Resolves when no client will come any more. */
-  readonly ended: Promise<void>;
-  /** Stops taking requests and ends the streams that are open. */
-  close(): Promise<void>;
-}
-
 /** The command. */
-export const serve: Command = {
-  name: "serve",
-  brief: "Serves MCP clients over stdio or HTTP.",
-  async run(args, io) {
-    const setup = readSetup(configFlags(readArguments(parser, serve, args, io)), io);
-    const { transport } = setup.config.server;
-    const host = transport === "http" ? loopbackHost(setup.config.server.host, io) : "";
-    const engine = await startEngine(setup, null);
-    let listener: Listener;
-    if (transport === "http") {
-      listener = listenHttp(setup, engine, host, io);
-      await engine.seal();
-    } else {
-      await engine.seal();
-      listener = await listenStdio(setup, engine);
-    }
-    announce(engine, listener, io);
-    await untilStopped(listener, engine, setup);
-    engine.close();
-    return EXIT.ok;
-  },
+export const run: Command = async (invocation) => {
+  const { io } = invocation;
+  const setup = readSetup(configFlags(readArguments(parser, invocation)), io);
+  const { transport } = setup.config.server;
+  const host = transport === "http" ? loopbackHost(setup.config.server.host, io) : "";
+  // Each transport brings its own packages; they are loaded while the compartments come up.
+  const http = transport === "http" ? import("./listen_http.ts") : null;
+  const stdio = transport === "stdio" ? import("./listen_stdio.ts") : null;
+  const engine = await startEngine(setup, null);
+  // The listener is bound while that is still permitted; a client over stdio is heard only after.
+  const bound = (await http)?.listenHttp(setup, engine, host, io);
+  await engine.seal();
+  const listener = bound ?? await (await stdio)!.listenStdio(setup, engine);
+  announce(engine, listener, io);
+  await untilStopped(listener, engine, setup);
+  engine.close();
+  return EXIT.ok;
 };
-
-/** Loaded only when it is needed: it brings Node's streams with it. */
-async function listenStdio(setup: Setup, engine: Engine): Promise<Listener> {
-  const [{ serveStdio }, { McpService }] = await Promise.all([
-    import("../mcp/stdio.ts"),
-    import("../mcp/service.ts"),
-  ]);
-  const connection = await serveStdio(
-    new McpService({
-      ...engine,
-      policy: setup.policy,
-      maxTextBytes: setup.config.mcp.max_text_bytes,
-      mayIntrude: true,
-    }),
-  );
-  return { place: "stdio", ended: connection.closed, close: connection.close };
-}
 
 /** Without tokens nobody but this machine may connect. */
 function loopbackHost(text: string, io: Io): string {

@@ -9,7 +9,8 @@ import { REFUSAL_ANSWERS } from "../core/refusal.ts";
 import { toolInformation } from "../runs/describe_tool.ts";
 import { manualOf } from "../runs/manual.ts";
 import { findTool, makeToolbox, type ToolboxEntry, unavailability } from "../runs/toolbox.ts";
-import { type Command, EXIT, readArguments } from "./command.ts";
+import { readArguments } from "./arguments.ts";
+import { type Command, EXIT } from "./command.ts";
 import { findTools } from "./engine.ts";
 import { configFlags, configOptions } from "./options.ts";
 import { readSetup } from "./setup.ts";
@@ -23,41 +24,38 @@ const parser = object({
 });
 
 /** The command. */
-export const tools: Command = {
-  name: "tools",
-  brief: "Lists the tools, or prints the manual of one.",
-  async run(args, io) {
-    const options = readArguments(parser, tools, args, io);
-    const setup = readSetup(configFlags(options), io);
-    const toolbox = makeToolbox(
-      await findTools(setup, { askPermission: true }),
-      new Map(),
-      systemClock,
-      Math.random,
-    );
-    if (options.name === undefined) {
-      const entries = [...toolbox.values()];
-      io.stdout(
-        options.json
-          ? `${
-            JSON.stringify({ tools: entries.map((entry) => toolInformation(entry, setup.policy)) }, null, 2)
-          }\n`
-          : entries.map(line).join(""),
-      );
-      return EXIT.ok;
-    }
-    const found = findTool(toolbox, options.name);
-    if (!found.ok) {
-      io.stderr(`${found.refusal.error}\n${found.refusal.remedy}\n`);
-      return REFUSAL_ANSWERS[found.refusal.condition].exitCode;
-    }
+export const run: Command = async (invocation) => {
+  const { io } = invocation;
+  const options = readArguments(parser, invocation);
+  const setup = readSetup(configFlags(options), io);
+  const toolbox = makeToolbox(
+    await findTools(setup, { askPermission: true }),
+    new Map(),
+    systemClock,
+    Math.random,
+  );
+  if (options.name === undefined) {
+    const entries = [...toolbox.values()];
     io.stdout(
       options.json
-        ? `${JSON.stringify(toolInformation(found.value, setup.policy), null, 2)}\n`
-        : manualOf(found.value, setup.policy),
+        ? `${
+          JSON.stringify({ tools: entries.map((entry) => toolInformation(entry, setup.policy)) }, null, 2)
+        }\n`
+        : entries.map(line).join(""),
     );
     return EXIT.ok;
-  },
+  }
+  const found = findTool(toolbox, options.name);
+  if (!found.ok) {
+    io.stderr(`${found.refusal.error}\n${found.refusal.remedy}\n`);
+    return REFUSAL_ANSWERS[found.refusal.condition].exitCode;
+  }
+  io.stdout(
+    options.json
+      ? `${JSON.stringify(toolInformation(found.value, setup.policy), null, 2)}\n`
+      : manualOf(found.value, setup.policy),
+  );
+  return EXIT.ok;
 };
 
 function line(entry: ToolboxEntry): string {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { describeIssue, EXPECTED, NO_BRANCH } from "./describe_issue.ts";
 import {
   byPosition,

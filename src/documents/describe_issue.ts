@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { nearest } from "./nearest.ts";
 import { quote } from "../core/text.ts";
 import { describeValue } from "./describe_value.ts";

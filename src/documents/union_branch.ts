@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { EXPECTED } from "./describe_issue.ts";
 
 type Issue = z.core.$ZodIssue;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** The kinds of values that zod names, as a reader of YAML knows them. */
 const KINDS: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { parsers } from "../catalog/parsers/registry.ts";
 import { targetNeed, type Tool } from "../catalog/tool.ts";
 import { CORRELATION_ID_PATTERN } from "../core/ids.ts";

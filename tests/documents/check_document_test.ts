@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { checkDocument, checkValue } from "../../src/documents/check_document.ts";
 import { formatDiagnostic } from "../../src/documents/diagnostics.ts";
 import { mistakes, read } from "./support.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { z } from "zod";
+import * as z from "zod";
 import { checkDocument } from "../../src/documents/check_document.ts";
 import type { Diagnostic } from "../../src/documents/diagnostics.ts";
 import {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { checkDocument } from "../../src/documents/check_document.ts";
 import { MAX_BYTES, MAX_VALUES, parseDocument } from "../../src/documents/parse_document.ts";
 import { MAX_ALIASES, MAX_DEPTH, TOO_DEEP } from "../../src/documents/source_node.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { z } from "zod";
+import type * as z from "zod";
 import { checkDocument } from "../../src/documents/check_document.ts";
 import { formatDiagnostic } from "../../src/documents/diagnostics.ts";
 import { parseDocument, type SourceDocument } from "../../src/documents/parse_document.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { X509Certificate } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { derChildren, type DerElement, derElements, derIntegerBits, derOid, DerTag } from "./der.ts";
 import { distinguishedName } from "./distinguished_name.ts";
 

@@ -9,7 +9,7 @@
  * @module
  */
 import { plural } from "../../core/text.ts";
-import { z } from "zod";
+import * as z from "zod";
 import { type HeaderBlock, readHeaderBlock } from "./http_header_block.ts";
 import type { OutputParser, ProgramOutput } from "./parser.ts";
 import { decodeText, joinLosses, joinSummary, onePiece } from "./plain_text.ts";

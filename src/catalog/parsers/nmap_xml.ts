@@ -5,7 +5,7 @@
  */
 import { plural } from "../../core/text.ts";
 import { parseXml, XmlElement } from "@rgrove/parse-xml";
-import { z } from "zod";
+import * as z from "zod";
 import type { OutputParser, ProgramOutput } from "./parser.ts";
 import { summarizeScan } from "./nmap_summary.ts";
 import { decodeText, joinLosses } from "./plain_text.ts";

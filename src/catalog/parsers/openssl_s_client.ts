@@ -7,7 +7,7 @@
  * @module
  */
 import { plural } from "../../core/text.ts";
-import { z } from "zod";
+import * as z from "zod";
 import { type Certificate, CertificateSchema, decodeCertificate } from "./certificate.ts";
 import type { OutputParser, ProgramOutput } from "./parser.ts";
 import { findPemBlocks, PEM_BEGIN, pemBytes } from "./pem.ts";

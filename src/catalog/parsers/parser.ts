@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** What a program wrote, as far as it was kept. */
 export interface ProgramOutput {

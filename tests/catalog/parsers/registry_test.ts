@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { parserNames, parsers } from "../../../src/catalog/parsers/registry.ts";
 import { outputOf } from "./outputs.ts";
 
