@@ -7,9 +7,8 @@
  *
  * @module
  */
-import { parseDocument } from "../src/documents/parse_document.ts";
-import { BUILTIN_MANIFESTS } from "../src/catalog/builtin.ts";
 import { compiledGrants, grantFlags } from "../src/confinement/permissions.ts";
+import { catalogCommands } from "./catalog_commands.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const BUILD = `${ROOT}dist/build`;
@@ -36,14 +35,6 @@ async function deno(...args: string[]): Promise<void> {
   }
 }
 
-function commands(): string[] {
-  return BUILTIN_MANIFESTS.map(({ file, text }) => {
-    const document = parseDocument(text, file);
-    if (!document.ok) throw new Error(`${file} cannot be read`);
-    return (document.value as { command: string }).command;
-  });
-}
-
 function outputPath(args: readonly string[]): string {
   if (args.length === 0) return "dist/bulkhead";
   if (args.length === 2 && args[0] === "--output") return args[1]!;
@@ -61,7 +52,7 @@ await deno(
   "--quiet",
   "--no-check",
   "--unstable-worker-options",
-  ...grantFlags(compiledGrants(commands())),
+  ...grantFlags(compiledGrants(catalogCommands())),
   ...BUNDLES.slice(1).map(({ bundle }) => `--include=${bundle}`),
   `--output=${output}`,
   BUNDLES[0]!.bundle,

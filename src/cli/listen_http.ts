@@ -20,9 +20,16 @@ const logger = getLogger(["bulkhead", "http"]);
  * Binds the listener.
  *
  * @param host a loopback address
+ * @param sealed until it resolves, requests wait: none is served by a thread that still holds permissions
  * @throws {Exit} with 2 when the port is in use or may not be bound
  */
-export function listenHttp(setup: Setup, engine: Engine, host: string, io: Io): Listener {
+export function listenHttp(
+  setup: Setup,
+  engine: Engine,
+  host: string,
+  sealed: Promise<void>,
+  io: Io,
+): Listener {
   const { server, mcp } = setup.config;
   const { policy } = setup;
   const service = new McpService({ ...engine, policy, maxTextBytes: mcp.max_text_bytes, mayIntrude: false });
@@ -36,7 +43,11 @@ export function listenHttp(setup: Setup, engine: Engine, host: string, io: Io): 
     origins: () => rules,
     maxBodyBytes: server.max_body_bytes,
   });
-  const http = bind(host, server.port, app.fetch, io);
+  const serve = async (request: Request) => {
+    await sealed;
+    return await app.fetch(request);
+  };
+  const http = bind(host, server.port, serve, io);
   const { port } = http.addr;
   rules = originRules(host, port, server.allowed_hosts, server.allowed_origins);
   return {

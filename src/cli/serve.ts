@@ -29,8 +29,10 @@ export const run: Command = async (invocation) => {
   const stdio = transport === "stdio" ? import("./listen_stdio.ts") : null;
   const engine = await startEngine(setup, null);
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
-  const bound = (await http)?.listenHttp(setup, engine, host, io);
+  const sealed = Promise.withResolvers<void>();
+  const bound = (await http)?.listenHttp(setup, engine, host, sealed.promise, io);
   await engine.seal();
+  sealed.resolve();
   const listener = bound ?? await (await stdio)!.listenStdio(setup, engine);
   announce(engine, listener, io);
   await untilStopped(listener, engine, setup);

@@ -12,7 +12,7 @@ import type { McpService } from "./service.ts";
 export interface StdioConnection {
   /** Resolves when the client has closed the pipe. */
   readonly closed: Promise<void>;
-  /** Ends the connection; calls that go on are cancelled. */
+  /** Ends the connection, once the answers under way are written; cancel long runs before. */
   close(): Promise<void>;
 }
 
@@ -27,5 +27,13 @@ export async function serveStdio(service: McpService): Promise<StdioConnection> 
     process.stdout.once("error", () => resolve());
   });
   await server.connect(new StdioServerTransport());
-  return { closed, close: () => server.close() };
+  return {
+    closed,
+    async close() {
+      // What is being answered is still written: a script may send its requests and close the pipe at once.
+      await service.settled();
+      await new Promise((resolve) => setTimeout(resolve));
+      await server.close();
+    },
+  };
 }

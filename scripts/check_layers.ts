@@ -1,0 +1,67 @@
+// deno-lint-ignore-file no-console -- a script speaks to the person who started it
+/**
+ * Holds the order of the layers: a folder under `src` imports only from itself and from the folders above it.
+ *
+ *     deno run -P=inspect scripts/check_layers.ts
+ *
+ * @module
+ */
+
+/** From the ground up. `metrics` and `health` are yet to come. */
+const LAYERS = [
+  "core",
+  "documents",
+  "resilience",
+  "policy",
+  "logging",
+  "catalog",
+  "config",
+  "confinement",
+  "runs",
+  "mcp",
+  "http",
+  "cli",
+];
+
+const SOURCE = decodeURIComponent(new URL("../src/", import.meta.url).pathname);
+
+/** The imports in a module's text that go to another file, static and dynamic, types included. */
+export function relativeImports(text: string): string[] {
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g)].map((match) => match[1]!);
+}
+
+/** The folder under `src` that a path relative to `src` lies in. */
+function layerOf(path: string): string {
+  return path.split("/")[0]!;
+}
+
+/** Every import that goes up, as `file: import`. */
+export function violations(files: readonly { readonly path: string; readonly text: string }[]): string[] {
+  return files.flatMap(({ path, text }) => {
+    const own = LAYERS.indexOf(layerOf(path));
+    if (own < 0) return [`${path}: its folder is not in the list of layers`];
+    return relativeImports(text).flatMap((target) => {
+      const resolved = new URL(target, `file:///src/${path}`).pathname;
+      if (!resolved.startsWith("/src/")) {
+        return resolved === "/deno.json" ? [] : [`${path}: ${target} leaves src`];
+      }
+      const layer = LAYERS.indexOf(layerOf(resolved.slice("/src/".length)));
+      return layer < 0 || layer > own ? [`${path}: ${target}`] : [];
+    });
+  });
+}
+
+/** All modules under `src`. */
+export function sourceFiles(folder = ""): { path: string; text: string }[] {
+  return [...Deno.readDirSync(`${SOURCE}${folder}`)].flatMap((entry) => {
+    const path = `${folder}${entry.name}`;
+    if (entry.isDirectory) return sourceFiles(`${path}/`);
+    return path.endsWith(".ts") ? [{ path, text: Deno.readTextFileSync(`${SOURCE}${path}`) }] : [];
+  });
+}
+
+if (import.meta.main) {
+  const found = violations(sourceFiles());
+  for (const violation of found) console.error(`import against the layers: ${violation}`);
+  if (found.length > 0) Deno.exit(1);
+}
