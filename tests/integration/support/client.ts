@@ -1,0 +1,60 @@
+/**
+ * A real MCP client, over both transports.
+ *
+ * @module
+ */
+// @ts-types="@modelcontextprotocol/sdk/client"
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+// @ts-types="@modelcontextprotocol/sdk/client/stdio"
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+// @ts-types="@modelcontextprotocol/sdk/client/streamableHttp"
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { commandLine, environment, startHttp } from "./bulkhead.ts";
+
+/** The part of a call's result that tests look at. */
+export interface CallResult {
+  readonly isError?: boolean;
+  readonly content: readonly { readonly type: string; readonly text: string }[];
+  // deno-lint-ignore no-explicit-any -- a result of any tool; the client has checked it against the tool's schema
+  readonly structuredContent: any;
+}
+
+/** A connected client. */
+export interface Connected extends AsyncDisposable {
+  readonly client: Client;
+  call(name: string, args: Record<string, unknown>): Promise<CallResult>;
+}
+
+/** Starts `bulkhead serve ARGS` and connects over stdio. */
+export async function connectStdio(args: readonly string[]): Promise<Connected> {
+  const [command, ...rest] = await commandLine(["serve", ...args]);
+  return await connected(
+    new StdioClientTransport({ command, args: rest, env: environment(), stderr: "ignore" }),
+    () => Promise.resolve(),
+  );
+}
+
+/** Starts `bulkhead serve --transport http ARGS` and connects over Streamable HTTP. */
+export async function connectHttp(args: readonly string[]): Promise<Connected> {
+  const server = await startHttp(args);
+  const transport = new StreamableHTTPClientTransport(new URL(`${server.url}/mcp`));
+  return await connected(transport, async () => void await server.stop());
+}
+
+async function connected(
+  transport: StdioClientTransport | StreamableHTTPClientTransport,
+  end: () => Promise<void>,
+): Promise<Connected> {
+  const client = new Client({ name: "bulkhead-tests", version: "1.0.0" });
+  await client.connect(transport as Parameters<Client["connect"]>[0]);
+  // The client checks structured content against the output schemas that it has listed.
+  await client.listTools();
+  return {
+    client,
+    call: async (name, args) => await client.callTool({ name, arguments: args }) as unknown as CallResult,
+    [Symbol.asyncDispose]: async () => {
+      await client.close();
+      await end();
+    },
+  };
+}
