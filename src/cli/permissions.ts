@@ -4,13 +4,14 @@
  * @module
  */
 import { choice, message, object, option, withDefault } from "@optique/core";
+import { folderOf } from "../core/paths.ts";
 import { grantFlags, runGrants, THREADS } from "../confinement/permissions.ts";
 import { permissionsPage } from "../confinement/permissions_page.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
 import { findTools } from "./engine.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
-import { readSetup } from "./setup.ts";
+import { readSetup, type Setup } from "./setup.ts";
 
 const parser = object({
   format: withDefault(
@@ -34,7 +35,7 @@ export const run: Command = async (invocation) => {
     programs: states.flatMap(({ enabled, availability }) =>
       enabled && availability.available ? [availability.path] : []
     ),
-    readable: setup.readable,
+    readable: [...setup.readable, ...commandFolders(setup)],
     listener: transport === "http" ? { host, port } : null,
   });
   for (const { tool, enabled, availability } of states) {
@@ -47,6 +48,14 @@ export const run: Command = async (invocation) => {
   } else io.stdout(permissionsPage(grants));
   return EXIT.ok;
 };
+
+/** Where programs that are named by their absolute paths are looked for, whether they are there now or not. */
+function commandFolders(setup: Setup): string[] {
+  return setup.tools.filter(({ enabled }) => enabled)
+    .map(({ tool }) => tool.manifest.command)
+    .filter((command) => command.startsWith("/"))
+    .map(folderOf);
+}
 
 /** As it is, or in single quotes for a POSIX shell. */
 function shellWord(word: string): string {

@@ -37,8 +37,8 @@ export type OutputListener = (stream: StreamName, bytes: Uint8Array) => void;
 /** How long after deadline and grace a compartment may take to answer, in milliseconds, before it counts as dead. */
 const OVERDUE_MS = 2000;
 
-/** No permission at all but the one to run `program`. */
-function compartmentPermissions(program: string): Deno.PermissionOptionsObject {
+/** What a compartment holds: no permission at all but the one to run `program`. */
+export function compartmentPermissions(program: string): Deno.PermissionOptionsObject {
   return {
     run: [program],
     env: false,
@@ -52,7 +52,7 @@ function compartmentPermissions(program: string): Deno.PermissionOptionsObject {
 }
 
 /** The worker's module: TypeScript beside this file, or its bundled form beside the bundle. */
-const WORKER_URL = new URL(
+export const WORKER_URL = new URL(
   import.meta.url.endsWith(".ts") ? "./compartment_worker.ts" : "./compartment_worker.js",
   import.meta.url,
 );

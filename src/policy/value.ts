@@ -116,8 +116,11 @@ const RULES: Rules = {
   },
   port_list: {
     describe: (spec) => `ports from 1 to 65535 such as 22,80,8000-8100, at most ${spec.max_ranges} ranges`,
-    jsonSchema: () => ({ type: "string", pattern: PORT_LIST.source }),
-    fromJson: string,
+    // A single port is what many clients send as a number.
+    jsonSchema: () => ({
+      anyOf: [{ type: "string", pattern: PORT_LIST.source }, { type: "integer", minimum: 1, maximum: 65535 }],
+    }),
+    fromJson: (value) => Number.isSafeInteger(value) ? String(value) : string(value),
     toJson: same,
     check: (text, spec) => {
       if (!PORT_LIST.test(text)) return null;

@@ -64,13 +64,17 @@ for (const [transport, connect] of [["stdio", connectStdio], ["http", connectHtt
 
   Deno.test(`${transport}: curl reports status, headers and timings of one answer`, async () => {
     if (!hasProgram("curl")) return;
-    await using lab = webServer(() => new Response("hello\n", { status: 302, headers: { location: "http://8.8.8.8/" } }));
+    await using lab = webServer(() =>
+      new Response("hello\n", { status: 302, headers: { location: "http://8.8.8.8/" } })
+    );
     await using connection = await connect(LOOPBACK);
     const { structuredContent } = await connection.call("curl", { target: lab.url });
     assert.equal(structuredContent.outcome, "success");
     assert.equal(structuredContent.parsed.status, 302);
     assert.equal(structuredContent.parsed.redirect_url, "http://8.8.8.8/");
-    assert.ok(structuredContent.parsed.headers.some((header: { name: string }) => header.name === "location"));
+    assert.ok(
+      structuredContent.parsed.headers.some((header: { name: string }) => header.name === "location"),
+    );
     assert.ok(structuredContent.parsed.timings.total_sec > 0);
   });
 

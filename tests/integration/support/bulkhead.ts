@@ -29,7 +29,12 @@ export function environment(): Record<string, string> {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { ...Object.fromEntries(values), XDG_CONFIG_HOME: "/nonexistent", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" };
+  return {
+    ...Object.fromEntries(values),
+    XDG_CONFIG_HOME: "/nonexistent",
+    DENO_NO_UPDATE_CHECK: "1",
+    NO_COLOR: "1",
+  };
 }
 
 /** The command line that starts `bulkhead ARGS`, for a process that a test or a client starts. */
@@ -74,7 +79,9 @@ export async function bulkhead(args: readonly string[], env: Record<string, stri
 
 /** Runs `bulkhead ARGS` from source with the named permission set: for commands that only look. */
 export function inspect(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
-  const command = BINARY !== null ? [BINARY] : [Deno.execPath(), "run", "--quiet", "-P=inspect", `${ROOT}main.ts`];
+  const command = BINARY !== null
+    ? [BINARY]
+    : [Deno.execPath(), "run", "--quiet", "-P=inspect", `${ROOT}main.ts`];
   return execute([...command, ...args] as [string, ...string[]], env);
 }
 

@@ -24,7 +24,8 @@ async function acceptAll(listener: Deno.TcpListener): Promise<void> {
 
 /** An HTTP server that answers every request alike. */
 export function webServer(
-  handler: (request: Request) => Response = () => new Response("hello from the lab\n", { headers: { "x-lab": "yes" } }),
+  handler: (request: Request) => Response = () =>
+    new Response("hello from the lab\n", { headers: { "x-lab": "yes" } }),
 ): AsyncDisposable & { readonly url: string } {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handler);
   return {

@@ -9,7 +9,9 @@ export const IN_CI = Deno.env.get("CI") === "true";
 
 /** Whether a program is there; says so when it is not. */
 export function hasProgram(name: string): boolean {
-  const found = ["/usr/bin", "/usr/sbin", "/bin", "/usr/local/bin"].some((folder) => isFile(`${folder}/${name}`));
+  const found = ["/usr/bin", "/usr/sbin", "/bin", "/usr/local/bin"].some((folder) =>
+    isFile(`${folder}/${name}`)
+  );
   if (found) return true;
   if (IN_CI) throw new Error(`${name} is not installed`);
   // deno-lint-ignore no-console -- why a test did nothing is said where its result is read

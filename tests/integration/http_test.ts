@@ -1,0 +1,149 @@
+/** The HTTP service over a real socket. */
+import assert from "node:assert/strict";
+import { bulkhead, startHttp } from "./support/bulkhead.ts";
+import { openPorts } from "./support/lab.ts";
+import { hasProgram } from "./support/programs.ts";
+
+const JSON_TYPE = { "content-type": "application/json" };
+
+function execute(url: string, tool: string, body: unknown): Promise<Response> {
+  return fetch(`${url}/tools/${tool}/execute`, {
+    method: "POST",
+    headers: JSON_TYPE,
+    body: JSON.stringify(body),
+  });
+}
+
+Deno.test("liveness, readiness, the catalog and a run", async () => {
+  if (!hasProgram("nmap")) return;
+  using lab = openPorts(1);
+  await using server = await startHttp(["--allow-target", "loopback"]);
+  for (const path of ["/livez", "/readyz"]) {
+    const response = await fetch(server.url + path);
+    assert.equal(response.status, 200);
+    await response.body?.cancel();
+  }
+  const { tools } = await (await fetch(`${server.url}/tools`)).json();
+  const nmap = tools.find((tool: { name: string }) => tool.name === "nmap");
+  assert.equal(nmap.enabled, true);
+  assert.equal(nmap.available, true);
+  assert.equal(nmap.path, "/usr/bin/nmap");
+  const port = lab.ports[0]!;
+  const response = await execute(server.url, "nmap", {
+    target: "127.0.0.1",
+    parameters: { ports: String(port) },
+    correlation_id: "test:1",
+  });
+  assert.equal(response.status, 200);
+  const result = await response.json();
+  assert.equal(result.outcome, "success");
+  assert.equal(result.correlation_id, "test:1");
+  assert.deepEqual(result.parsed.hosts[0].ports.map((found: { port: number }) => found.port), [port]);
+});
+
+Deno.test("a refusal is a problem with its own status; a run that failed is 200 and says so (D22)", async () => {
+  if (!hasProgram("curl")) return;
+  await using server = await startHttp(["--allow-target", "loopback"]);
+  const refused = await execute(server.url, "curl", { target: "http://8.8.8.8/" });
+  assert.equal(refused.status, 400);
+  assert.equal(refused.headers.get("content-type"), "application/problem+json");
+  const problem = await refused.json();
+  assert.equal(problem.error_type, "validation_error");
+  assert.ok(problem.detail && problem.title && problem.recovery_suggestion && problem.correlation_id);
+  const unknown = await execute(server.url, "crul", {});
+  assert.equal(unknown.status, 404);
+  await unknown.body?.cancel();
+  const failed = await execute(server.url, "curl", { target: `http://127.0.0.1:${closedPort()}/` });
+  assert.equal(failed.status, 200);
+  assert.equal((await failed.json()).outcome, "failure");
+});
+
+Deno.test("1 MB and more in a body is refused before it is read (D26)", async () => {
+  await using server = await startHttp([]);
+  const response = await execute(server.url, "nmap", {
+    target: "10.0.0.1",
+    extra_args: "x".repeat(1_100_000),
+  });
+  assert.equal(response.status, 413);
+  await response.body?.cancel();
+});
+
+Deno.test("a browser's page is refused, by Origin and by Host (D20, D21)", async () => {
+  await using server = await startHttp([]);
+  for (const path of ["/livez", "/tools", "/mcp", "/nothing"]) {
+    const response = await fetch(server.url + path, { headers: { origin: "http://evil.example" } });
+    assert.equal(response.status, 403, path);
+    assert.equal(response.headers.get("access-control-allow-origin"), null);
+    await response.body?.cancel();
+  }
+  const rebound = await rawRequest(
+    server.url,
+    "GET /tools HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+  );
+  assert.match(rebound, /^HTTP\/1\.1 403 /);
+});
+
+/** A port that was free a moment ago. */
+function closedPort(): number {
+  using lab = openPorts(1);
+  return lab.ports[0]!;
+}
+
+/** `fetch` sets the Host header itself, so this one is written by hand. */
+async function rawRequest(url: string, request: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  await connection.write(new TextEncoder().encode(request));
+  return await new Response(connection.readable).text();
+}
+
+Deno.test("a client that goes away cancels its run, and the slot is free again", async () => {
+  if (!hasProgram("nmap")) return;
+  await using server = await startHttp(["--allow-target", "loopback"]);
+  const leaving = new AbortController();
+  // nmap runs one at a time, so a second run answers only when the first has gone.
+  const slow = fetch(`${server.url}/tools/nmap/execute`, {
+    method: "POST",
+    headers: JSON_TYPE,
+    body: JSON.stringify({ target: "127.0.0.0/22", parameters: { timing: 0 } }),
+    signal: leaving.signal,
+  });
+  await until(async () => (await running(server.url)) === 1);
+  leaving.abort();
+  await assert.rejects(slow);
+  const began = performance.now();
+  await until(async () => (await running(server.url)) === 0);
+  // A second to notice, a second of grace, and room for a busy machine.
+  assert.ok(performance.now() - began < 4000);
+});
+
+async function running(url: string): Promise<number> {
+  return (await (await fetch(`${url}/tools/nmap`)).json()).running;
+}
+
+/** Asks again until it is so; the test's own deadline is ten seconds. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!await isSo()) {
+    if (performance.now() > deadline) throw new Error("it did not come about within ten seconds");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+Deno.test("SIGTERM ends the server with 0, SIGINT too", async () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    await using server = await startHttp([]);
+    assert.equal(await server.stop(signal), 0);
+  }
+});
+
+Deno.test("a port in use, and an address that is not loopback, end with 2", async () => {
+  await using server = await startHttp([]);
+  const { port } = new URL(server.url);
+  const taken = await bulkhead(["serve", "--transport", "http", "--port", port]);
+  assert.equal(taken.code, 2);
+  assert.match(taken.stderr, /the port is in use/);
+  const open = await bulkhead(["serve", "--transport", "http", "--host", "0.0.0.0", "--port", "0"]);
+  assert.equal(open.code, 2);
+  assert.match(open.stderr, /loopback only/);
+});
