@@ -1,0 +1,47 @@
+/** The project's own promises: generated files are not stale, layers hold, documents say what is so. */
+import assert from "node:assert/strict";
+import { relativeImports, sourceFiles, violations } from "../../scripts/check_layers.ts";
+import { fileOf, generatedFiles } from "../../scripts/permissions_page.ts";
+import { BINARY, inspect } from "./support/bulkhead.ts";
+
+const options = { ignore: BINARY !== null };
+
+Deno.test(
+  "permissions.md and the permission set are what the table of permissions says",
+  options,
+  async () => {
+    for (const { path, text } of await generatedFiles()) {
+      assert.equal(Deno.readTextFileSync(fileOf(path)), text, `${path} is stale: run deno task permissions`);
+    }
+  },
+);
+
+Deno.test("a folder under src imports only from folders above it", () => {
+  assert.deepEqual(violations(sourceFiles()), []);
+});
+
+Deno.test("the check of the layers finds an import that goes up", () => {
+  const text = `import { x } from "../cli/main.ts";\nconst y = await import("../http/app.ts");`;
+  assert.deepEqual(relativeImports(text), ["../cli/main.ts", "../http/app.ts"]);
+  assert.equal(violations([{ path: "policy/a.ts", text }]).length, 2);
+});
+
+Deno.test("README has no -A, and its commands are the ones that there are", options, async () => {
+  const readme = Deno.readTextFileSync(fileOf("README.md"));
+  assert.doesNotMatch(readme, /(^|\s)-A(\s|$)|--allow-all/m);
+  const help = (await inspect(["--help"])).stdout;
+  const commands = [...help.matchAll(/^ {2}([a-z]+) {2}/gm)].map((match) => match[1]!);
+  assert.notEqual(commands.length, 0);
+  for (const command of commands) assert.match(readme, new RegExp(`bulkhead ${command}\\b`), command);
+});
+
+Deno.test("every package that is imported is recorded in README", options, () => {
+  const readme = Deno.readTextFileSync(fileOf("README.md"));
+  const { imports } = JSON.parse(Deno.readTextFileSync(fileOf("deno.json")));
+  for (const name of Object.keys(imports)) assert.ok(readme.includes(`\`${name.replace(/\/$/, "")}\``), name);
+});
+
+Deno.test("the version is the newest one in CHANGELOG", options, () => {
+  const { version } = JSON.parse(Deno.readTextFileSync(fileOf("deno.json")));
+  assert.equal(/^## ([0-9.]+)/m.exec(Deno.readTextFileSync(fileOf("CHANGELOG.md")))?.[1], version);
+});
