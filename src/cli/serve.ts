@@ -22,6 +22,8 @@ const logger = getLogger(["bulkhead", "server"]);
 export const run: Command = async (invocation) => {
   const { io } = invocation;
   const setup = readSetup(configFlags(readArguments(parser, invocation)), io);
+  // Heard from the beginning: whoever reads the ready line may send one at once.
+  using signals = new StopSignals();
   const { transport } = setup.config.server;
   const host = transport === "http" ? loopbackHost(setup.config.server.host, io) : "";
   // Each transport brings its own packages; they are loaded while the compartments come up.
@@ -35,7 +37,7 @@ export const run: Command = async (invocation) => {
   sealed.resolve();
   const listener = bound ?? await (await stdio)!.listenStdio(setup, engine);
   announce(engine, listener, io);
-  await untilStopped(listener, engine, setup);
+  await untilStopped(signals, listener, engine, setup);
   engine.close();
   return EXIT.ok;
 };
@@ -67,23 +69,50 @@ function announce(engine: Engine, listener: Listener, io: Io): void {
   }
 }
 
+/** Signals that ask the server to stop: the first politely, the second at once. */
+class StopSignals implements Disposable {
+  /** Resolves at the first signal. */
+  readonly first: Promise<void>;
+  readonly #second = new AbortController();
+  readonly #onSignal: () => void;
+
+  constructor() {
+    const first = Promise.withResolvers<void>();
+    this.first = first.promise;
+    let count = 0;
+    this.#onSignal = () => {
+      if (++count > 1) this.#second.abort();
+      first.resolve();
+    };
+    for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, this.#onSignal);
+  }
+
+  /** Aborted at the second signal. */
+  get second(): AbortSignal {
+    return this.#second.signal;
+  }
+
+  [Symbol.dispose](): void {
+    for (const signal of STOP_SIGNALS) Deno.removeSignalListener(signal, this.#onSignal);
+  }
+}
+
+const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
 /** Waits for a signal or the client's end; then an orderly stop, which a second signal cuts short. */
-async function untilStopped(listener: Listener, engine: Engine, setup: Setup): Promise<void> {
-  const hurry = new AbortController();
-  const signalled = Promise.withResolvers<"signal">();
-  const onSignal = () => {
-    if (stopping) hurry.abort();
-    stopping = true;
-    signalled.resolve("signal");
-  };
-  let stopping = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
-  const reason = await Promise.race([signalled.promise, listener.ended.then(() => "client" as const)]);
-  stopping = true;
+async function untilStopped(
+  signals: StopSignals,
+  listener: Listener,
+  engine: Engine,
+  setup: Setup,
+): Promise<void> {
+  const reason = await Promise.race([
+    signals.first.then(() => "signal" as const),
+    listener.ended.then(() => "client" as const),
+  ]);
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
   const graceMs = reason === "client" ? 0 : setup.config.server.shutdown_grace_period_sec * 1000;
-  await engine.pipeline.shutDown(graceMs, hurry.signal);
+  await engine.pipeline.shutDown(graceMs, signals.second);
   await listener.close();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, onSignal);
 }
