@@ -90,7 +90,11 @@ export class HttpSessions {
       },
     });
     const clients = new Map<RequestId, AbortSignal>();
-    const server = legacyServer(this.#service, (id) => clients.get(id));
+    const server = legacyServer(this.#service, {
+      disconnection: (id) => clients.get(id),
+      // The transport would leave the stream open for good.
+      endAnswer: (id) => transport.closeSSEStream(id),
+    });
     const session: Session = { server, transport, clients, openRequests: 0, lastUsedMs: this.#clock.now() };
     await server.connect(transport);
     server.onclose = () => {

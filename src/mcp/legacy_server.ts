@@ -23,15 +23,16 @@ const logger = getLogger(["bulkhead", "mcp"]);
 /** One for all servers: each would otherwise make its own. */
 const validator = new AjvJsonSchemaValidator();
 
-/**
- * Makes a server for one connection or session.
- *
- * @param disconnection the signal that the client of a request has gone away, where the transport knows it
- */
-export function legacyServer(
-  service: McpService,
-  disconnection: (id: RequestId) => AbortSignal | undefined = () => undefined,
-): Server {
+/** What a transport knows of the request that brought a call; stdio knows nothing. */
+export interface RequestOrigin {
+  /** Aborted when the client of the request goes away. */
+  disconnection(id: RequestId): AbortSignal | undefined;
+  /** Ends the answer to a request that was cancelled: it will not be answered any more. */
+  endAnswer(id: RequestId): void;
+}
+
+/** Makes a server for one connection or session. */
+export function legacyServer(service: McpService, origin?: RequestOrigin): Server {
   const server = new Server(service.info, {
     capabilities: { tools: {} },
     instructions: service.instructions,
@@ -44,7 +45,8 @@ export function legacyServer(
   );
   server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
     const { name, arguments: args = {} } = request.params;
-    const gone = disconnection(extra.requestId);
+    const gone = origin?.disconnection(extra.requestId);
+    extra.signal.addEventListener("abort", () => origin?.endAnswer(extra.requestId), { once: true });
     const signal = gone === undefined ? extra.signal : AbortSignal.any([extra.signal, gone]);
     const answer = await sanitised(() => service.callTool(name, args, signal));
     if (!answer.ok) throw new McpError(ErrorCode.InvalidParams, answer.message);

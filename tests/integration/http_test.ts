@@ -130,6 +130,38 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   }
 }
 
+Deno.test("a call that its client cancels ends: the program, and the stream that would have carried the answer", async () => {
+  if (!hasProgram("nmap")) return;
+  await using server = await startHttp(["--allow-target", "loopback"]);
+  const send = (headers: Record<string, string>, message: unknown) =>
+    fetch(`${server.url}/mcp`, {
+      method: "POST",
+      headers: { ...JSON_TYPE, accept: "application/json, text/event-stream", ...headers },
+      body: JSON.stringify(message),
+    });
+  const clientInfo = { name: "test", version: "1" };
+  const initialized = await send({}, {
+    jsonrpc: "2.0",
+    id: 0,
+    method: "initialize",
+    params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo },
+  });
+  await initialized.body?.cancel();
+  const session = { "mcp-session-id": initialized.headers.get("mcp-session-id")! };
+  const call = await send(session, {
+    jsonrpc: "2.0",
+    id: 1,
+    method: "tools/call",
+    params: { name: "nmap", arguments: { target: "127.0.0.0/22", timing: 0 } },
+  });
+  await until(async () => (await running(server.url)) === 1);
+  const params = { requestId: 1, reason: "no longer wanted" };
+  const cancelled = await send(session, { jsonrpc: "2.0", method: "notifications/cancelled", params });
+  assert.equal(cancelled.status, 202);
+  assert.doesNotMatch(await call.text(), /"id":1/);
+  await until(async () => (await running(server.url)) === 0);
+});
+
 Deno.test("SIGTERM ends the server with 0, SIGINT too", async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await using server = await startHttp([]);
