@@ -30,7 +30,7 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
   ],
   [
     "What a program's own children do",
-    "A time-out ends the program itself, SIGTERM first. A child that it started and left behind lives on.",
+    "A time-out ends the program itself, SIGTERM first. A child that it started and left behind lives on. So does the program itself when the server is killed outright or its compartment dies.",
   ],
   [
     "Which files a program reads",

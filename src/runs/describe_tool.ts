@@ -115,10 +115,16 @@ export function requestFromArguments(args: Readonly<Record<string, unknown>>): R
   return { ...common, parameters };
 }
 
-/**
- * The JSON Schema of a call's structured content: a result, or a refusal. Clients check either against it.
- */
-export async function outputSchema(tool: Tool): Promise<JsonSchema> {
+const outputSchemas = new WeakMap<Tool, Promise<JsonSchema>>();
+
+/** The JSON Schema of a call's structured content: a result, or a refusal. Clients check either against it. */
+export function outputSchema(tool: Tool): Promise<JsonSchema> {
+  const known = outputSchemas.get(tool) ?? makeOutputSchema(tool);
+  outputSchemas.set(tool, known);
+  return known;
+}
+
+async function makeOutputSchema(tool: Tool): Promise<JsonSchema> {
   const parserName = tool.manifest.output?.parser;
   const parsed = parserName === undefined
     ? { type: "null" }
