@@ -53,6 +53,7 @@ export function summarizeScan(scan: NmapScan): string {
   const lines = [heading(scan)];
   // Before the hosts: the end of a very long summary is left off.
   if (scan.error !== null) lines.push(`nmap failed: ${onePiece(scan.error)}`);
+  for (const warning of scan.warnings) lines.push(`nmap warns: ${onePiece(warning)}`);
   if (scan.incomplete !== null) lines.push(`Incomplete: ${scan.incomplete}`);
   return joinSummary([...lines, ...scan.hosts.flatMap(hostLines)]);
 }

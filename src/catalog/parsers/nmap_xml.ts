@@ -8,7 +8,7 @@ import { parseXml, XmlElement } from "@rgrove/parse-xml";
 import * as z from "zod";
 import type { OutputParser, ProgramOutput } from "./parser.ts";
 import { summarizeScan } from "./nmap_summary.ts";
-import { decodeText, joinLosses } from "./plain_text.ts";
+import { decodeText, joinLosses, onePiece } from "./plain_text.ts";
 import { outlineXml } from "./xml_outline.ts";
 
 const Count = z.int().min(0);
@@ -61,6 +61,7 @@ const NmapScanSchema = z.strictObject({
   arguments: z.string().nullable().describe("The command line, as nmap repeats it."),
   exit: z.enum(["success", "error"]).nullable(),
   error: z.string().nullable().describe("nmap's own message when it gave up."),
+  warnings: z.array(z.string()).describe("The lines that nmap wrote to standard error, at most 20."),
   incomplete: z.string().nullable().describe("What is missing from the report, or null when it is whole."),
 });
 
@@ -213,7 +214,15 @@ function lossesOf(tally: Tally, closed: boolean, finished: boolean, wholeHosts: 
   return joinLosses(losses);
 }
 
-function parse({ stdout }: ProgramOutput): NmapScan | null {
+/** How many warnings are kept, and how much of each. */
+const MAX_WARNINGS = 20;
+
+/** nmap ends with exit code 0 although it could not read a target; only standard error says so. */
+function warningsOf(stderr: Uint8Array): string[] {
+  return decodeText(stderr).split("\n").map(onePiece).filter((line) => line !== "").slice(0, MAX_WARNINGS);
+}
+
+function parse({ stdout, stderr }: ProgramOutput): NmapScan | null {
   const outline = outlineXml(withoutForbiddenCharacters(decodeText(stdout)));
   const root = outline && elementOf(outline.rootTag.replace(/\/?>$/, "/>"));
   if (!root || root.name !== "nmaprun") return null;
@@ -241,6 +250,7 @@ function parse({ stdout }: ProgramOutput): NmapScan | null {
     arguments: root.attributes.args ?? null,
     exit: exit === "success" || exit === "error" ? exit : null,
     error: finished.errormsg ?? null,
+    warnings: warningsOf(stderr),
     incomplete: lossesOf(tally, outline.closed, runstats !== null, hosts.length + tally.unreadableHosts),
   };
 }

@@ -7,6 +7,7 @@ const RECORDINGS = [
   "nmap_host_timeout",
   "nmap_ipv6",
   "nmap_name",
+  "nmap_no_ipv6",
   "nmap_os",
   "nmap_services",
   "nmap_two_hosts",
@@ -20,6 +21,15 @@ const HOST =
 function report(children: string): string {
   return `<?xml version="1.0"?>\n<!DOCTYPE nmaprun>\n<nmaprun version="7.93">${children}</nmaprun>\n`;
 }
+
+Deno.test("nmap_xml says what nmap warned of: it ends with 0 although it scanned nothing", async () => {
+  const scan = await parsedWhole(nmapXml, recorded("nmap_no_ipv6"));
+  assert.deepEqual([scan.hosts_total, scan.error], [0, null]);
+  assert.match(scan.warnings[0] ?? "", /you have to use the -6 option/);
+  assert.match(nmapXml.summarize(scan), /\nnmap warns: .*-6 option/);
+  const many = await parsed(nmapXml, outputOf(report(HOST), "\u001b[31mred\n\n".repeat(100)));
+  assert.deepEqual(many?.warnings, Array(20).fill("[31mred"));
+});
 
 Deno.test("nmap_xml reads services, their versions and the answers of scripts", async () => {
   const scan = await parsedWhole(nmapXml, recorded("nmap_services"));
