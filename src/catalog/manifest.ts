@@ -7,6 +7,8 @@
 import * as z from "zod";
 import { hasControls } from "../core/text.ts";
 import { TARGET_KINDS } from "../policy/target.ts";
+import { TargetPolicy } from "../policy/target_policy.ts";
+import { readJsonValue } from "../policy/value.ts";
 import { type ParserName, parserNames } from "./parsers/registry.ts";
 import { valueSchema } from "./value_schema.ts";
 
@@ -22,6 +24,9 @@ const flagName = z.string().max(64).regex(
   /^--?[A-Za-z0-9][A-Za-z0-9_.-]*$/,
   "expected a flag such as -p or --rate, without its value",
 );
+/** For values that are no targets. */
+const NO_TARGETS = new TargetPolicy([], []);
+
 /** A word that we put into the argument list ourselves. */
 const argument = z.string().max(2048).refine(
   (text) => !hasControls(text),
@@ -162,8 +167,16 @@ function checkConsistency(manifest: {
     if (owner !== undefined) report(["parameters", name, "flag"], `${spec.flag} belongs to ${owner} already`);
     owners.set(spec.flag, `parameter ${name}`);
     if ("min" in spec && spec.min > spec.max) report(["parameters", name, "min"], "min is greater than max");
+    if (spec.join && spec.type === "boolean") {
+      report(["parameters", name, "join"], "a flag without a value has nothing to join");
+    }
     if (spec.required && spec.default !== undefined) {
       report(["parameters", name, "default"], "a required parameter has no default");
+    }
+    // Which targets are allowed is the configuration's to say, and not known here.
+    if (spec.default !== undefined && spec.type !== "target") {
+      const reading = readJsonValue(spec.default, spec, NO_TARGETS);
+      if (!reading.ok) report(["parameters", name, "default"], `expected ${reading.expected}`);
     }
   }
   for (const [name, spec] of Object.entries(manifest.flags)) {

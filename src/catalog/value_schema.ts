@@ -54,7 +54,8 @@ export function valueSchema<Extra extends z.ZodRawShape>(extra: Extra) {
 
 function isPattern(source: string): boolean {
   try {
-    new RegExp(`^(?:${source})$`, "u");
+    // Alone, so that no parenthesis of it can close the group that anchors it later.
+    new RegExp(source, "u");
     return true;
   } catch {
     return false;

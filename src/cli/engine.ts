@@ -6,6 +6,7 @@
 import { checkAvailability } from "../catalog/availability.ts";
 import { Compartment } from "../confinement/compartment.ts";
 import { giveUpPermissions, workerSourceFolder } from "../confinement/permissions.ts";
+import { effectiveTier } from "../confinement/tier.ts";
 import { systemClock } from "../core/clock.ts";
 import { Pipeline } from "../runs/pipeline.ts";
 import { makeToolbox, type Toolbox, type ToolState } from "../runs/toolbox.ts";
@@ -62,6 +63,7 @@ export async function startEngine(setup: Setup, only: string | null): Promise<En
       killGraceMs: confinement.kill_grace_sec * 1000,
       onFlood: confinement.on_flood,
       maxConcurrency: tools.max_concurrency,
+      tier: effectiveTier(confinement.tier),
     },
   });
   return {

@@ -36,7 +36,7 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
   const { config, file } = loaded;
   const catalog = loadCatalog(readManifests(config.tools.dirs, io));
   if (!catalog.ok) throw failed(catalog.diagnostics, io);
-  const tools = configureTools(catalog.manifests, config, file);
+  const tools = configureTools(catalog.manifests, config, loaded.locate);
   if (!tools.ok) throw failed(tools.diagnostics, io);
   setUpLogging(config.logging, standardError);
   const location = locateConfig(flags, world);

@@ -5,7 +5,7 @@
  * @module
  */
 import { checkDocument, checkValue } from "../documents/check_document.ts";
-import type { Diagnostic } from "../documents/diagnostics.ts";
+import type { Diagnostic, DocumentPath } from "../documents/diagnostics.ts";
 import { parseDocumentBytes } from "../documents/parse_document.ts";
 import { type Config, configSchema } from "./schema.ts";
 import { ENVIRONMENT, environmentValue, UNSUPPORTED_ENVIRONMENT } from "./environment.ts";
@@ -31,14 +31,26 @@ export interface ConfigWorld {
   readFile(path: string): Uint8Array | null;
 }
 
+/** Where a value stands: in the file, or in a variable or flag, which has no lines. */
+export type Place = Pick<Diagnostic, "file" | "line" | "column">;
+
+/** Finds the place of the value, or of the key, that is in effect. */
+export type Locate = (path: DocumentPath, what?: "key" | "value") => Place;
+
 /** The configuration, or everything that is wrong with it. */
 export type ConfigLoad =
-  | { readonly ok: true; readonly config: Config; readonly file: string | null }
+  | { readonly ok: true; readonly config: Config; readonly file: string | null; readonly locate: Locate }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** Nested values, before the schema has looked at them. */
 interface Layer {
   readonly [key: string]: unknown;
+}
+
+/** One source and what it sets. */
+interface Source {
+  readonly layer: Layer;
+  readonly locate: Locate;
 }
 
 /** Reads, checks and merges all sources. */
@@ -47,10 +59,10 @@ export function loadConfig(flags: ConfigFlags, world: ConfigWorld): ConfigLoad {
   const file = readConfigFile(located, world);
   if (!file.ok) return file;
   const diagnostics: Diagnostic[] = [];
-  const layers = [file.layer];
+  const sources: Source[] = [file];
   for (const { source, layer } of [...environmentLayers(world), ...flagLayers(flags)]) {
     const checked = checkValue(configSchema, layer, source);
-    if (checked.ok) layers.push(layer);
+    if (checked.ok) sources.push({ layer, locate: () => ({ file: source, line: null, column: null }) });
     else diagnostics.push(...checked.diagnostics);
   }
   for (const name of UNSUPPORTED_ENVIRONMENT) {
@@ -58,12 +70,16 @@ export function loadConfig(flags: ConfigFlags, world: ConfigWorld): ConfigLoad {
     diagnostics.push(unplaced(name, "this version does not have what the variable sets; unset it"));
   }
   if (diagnostics.length > 0) return { ok: false, diagnostics };
-  const merged = layers.reduce(merge, {});
+  const merged = sources.map(({ layer }) => layer).reduce(merge, {});
   const checked = checkValue(configSchema, merged, file.path ?? "configuration");
   if (!checked.ok) return checked;
   const config = addRepeated(checked.value, flags, world.cwd);
   const recheck = checkValue(configSchema, config, "--allow-target");
-  return recheck.ok ? { ok: true, config: recheck.value, file: file.path } : recheck;
+  if (!recheck.ok) return recheck;
+  // The uppermost source that sets a key is the one in effect; a list is replaced as a whole.
+  const locate: Locate = (path, what) =>
+    (sources.findLast(({ layer }) => sets(layer, path)) ?? file).locate(path, what);
+  return { ok: true, config: recheck.value, file: file.path, locate };
 }
 
 /** Where the configuration file is looked for. */
@@ -85,9 +101,11 @@ export function locateConfig(flags: ConfigFlags, world: ConfigWorld): ConfigLoca
 }
 
 function readConfigFile(located: ConfigLocation | null, world: ConfigWorld):
-  | { readonly ok: true; readonly layer: Layer; readonly path: string | null }
+  | ({ readonly ok: true; readonly path: string | null } & Source)
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] } {
-  if (located === null) return { ok: true, layer: {}, path: null };
+  const nowhere: Place = { file: "configuration", line: null, column: null };
+  const none = { ok: true, layer: {}, path: null, locate: () => nowhere } as const;
+  if (located === null) return none;
   const { path, source } = located;
   let bytes: Uint8Array | null;
   try {
@@ -97,14 +115,19 @@ function readConfigFile(located: ConfigLocation | null, world: ConfigWorld):
     return { ok: false, diagnostics: [diagnostic] };
   }
   if (bytes === null) {
-    if (source === "default") return { ok: true, layer: {}, path: null };
+    if (source === "default") return none;
     return { ok: false, diagnostics: [unplaced(path, `there is no such file, named by ${source}`)] };
   }
   const document = parseDocumentBytes(bytes, path);
   if (!document.ok) return document;
   const checked = checkDocument(configSchema, document);
   if (!checked.ok) return checked;
-  return { ok: true, layer: withAbsoluteDirs(document.value as Layer, folderOf(path)), path };
+  return {
+    ok: true,
+    layer: withAbsoluteDirs(document.value as Layer, folderOf(path)),
+    path,
+    locate: (at, what) => ({ file: path, ...document.locate(at, what) }),
+  };
 }
 
 /** Folders in the file are relative to the file. */
@@ -155,6 +178,17 @@ function merge(lower: Layer, upper: Layer): Layer {
     merged[key] = isObject(below) && isObject(value) ? merge(below, value) : value;
   }
   return merged;
+}
+
+/** Whether the layer sets what `path` leads to; of a list's items, whether it sets the list. */
+function sets(layer: Layer, path: DocumentPath): boolean {
+  let value: unknown = layer;
+  for (const step of path) {
+    if (Array.isArray(value)) return true;
+    if (!isObject(value) || !Object.hasOwn(value, step)) return false;
+    value = value[step];
+  }
+  return true;
 }
 
 function isObject(value: unknown): value is Layer {

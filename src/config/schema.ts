@@ -84,7 +84,7 @@ const circuitBreaker = z.strictObject({
 });
 
 const confinement = z.strictObject({
-  tier: z.enum(["auto", "basic"]).default("auto"),
+  tier: z.enum(["auto", "basic"]).default("auto").describe("auto takes the strongest that there is"),
   kill_grace_sec: z.number().min(0).max(60).default(1).describe("Seconds between SIGTERM and SIGKILL"),
   on_flood: z.enum(["drain", "kill"]).default("drain").describe("What to do when a stream's cap is reached"),
 });

@@ -5,8 +5,10 @@
  */
 import type { LoadedManifest } from "../catalog/load.ts";
 import { resolveTool, type Tool } from "../catalog/tool.ts";
-import type { Diagnostic } from "../documents/diagnostics.ts";
+import { quote } from "../core/text.ts";
+import { type Diagnostic, type DocumentPath, formatPath } from "../documents/diagnostics.ts";
 import { nearest } from "../documents/nearest.ts";
+import type { Locate, Place } from "./load.ts";
 import type { Config } from "./schema.ts";
 
 /** A tool and whether the configuration enables it. */
@@ -20,18 +22,28 @@ export type ToolConfiguration =
   | { readonly ok: true; readonly tools: readonly ConfiguredTool[] }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** Applies `tools` and `circuit_breaker` to the catalog. */
+/**
+ * Applies `tools` and `circuit_breaker` to the catalog.
+ *
+ * @param locate where the configuration's values come from, for messages
+ */
 export function configureTools(
   manifests: readonly LoadedManifest[],
   config: Config,
-  file: string | null,
+  locate: Locate,
 ): ToolConfiguration {
   const names = manifests.map(({ manifest }) => manifest.name);
   const { include, exclude, overrides } = config.tools;
+  const check = (path: DocumentPath, name: string, what: "key" | "value") =>
+    names.includes(name) ? [] : [unknownName(path, name, names, locate(path, what))];
+  const checkList = (key: "include" | "exclude") =>
+    config.tools[key].flatMap((name, index) =>
+      isPlain(name) ? check(["tools", key, index], name, "value") : []
+    );
   const diagnostics = [
-    ...unknownNames("tools.include", include.filter(isPlain), names, file),
-    ...unknownNames("tools.exclude", exclude.filter(isPlain), names, file),
-    ...unknownNames("tools.overrides", Object.keys(overrides), names, file),
+    ...checkList("include"),
+    ...checkList("exclude"),
+    ...Object.keys(overrides).flatMap((name) => check(["tools", "overrides", name], name, "key")),
   ];
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   const defaults = {
@@ -61,20 +73,8 @@ function isPlain(pattern: string): boolean {
 }
 
 /** A name that no tool has is a mistake: an exclusion that excludes nothing would go unnoticed. */
-function unknownNames(
-  path: string,
-  given: readonly string[],
-  names: readonly string[],
-  file: string | null,
-): Diagnostic[] {
-  return given.filter((name) => !names.includes(name)).map((name) => {
-    const near = nearest(name, names);
-    return {
-      file: file ?? "configuration",
-      line: null,
-      column: null,
-      path,
-      message: `there is no tool ${JSON.stringify(name)}${near === null ? "" : `; did you mean ${near}?`}`,
-    };
-  });
+function unknownName(path: DocumentPath, name: string, names: readonly string[], place: Place): Diagnostic {
+  const near = nearest(name, names);
+  const hint = near === null ? "" : `; did you mean ${near}?`;
+  return { ...place, path: formatPath(path), message: `there is no tool ${quote(name)}${hint}` };
 }

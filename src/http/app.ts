@@ -46,8 +46,9 @@ export function makeHttpApp(parts: HttpParts): Hono {
 
   app.use(async (context, next) => {
     const refused = checkOrigin(context.req.raw, parts.origins());
-    if (refused !== null) {
-      return problem({
+    if (refused === null) await next();
+    else {
+      context.res = problem({
         status: 403,
         title: "Forbidden",
         detail: refused,
@@ -56,10 +57,8 @@ export function makeHttpApp(parts: HttpParts): Hono {
           "Use the listener's own address, or have server.allowed_hosts or server.allowed_origins name yours.",
       }, newId());
     }
-    await next();
     context.res.headers.set("x-content-type-options", "nosniff");
     context.res.headers.set("cache-control", "no-store");
-    return undefined;
   });
 
   app.get("/livez", (context) => context.text("ok\n"));

@@ -25,10 +25,10 @@ export function originRules(
 ): OriginRules {
   const shown = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   const own = [shown, "localhost", "127.0.0.1", "[::1]"].map((name) => `${name}:${port}`);
-  // A client leaves the default port out of the header.
-  const bare = port === 80 ? own.map((name) => name.slice(0, -3)) : [];
-  const hosts = [...own, ...bare, ...allowedHosts].map((name) => name.toLowerCase());
-  const origins = [...own.map((name) => `http://${name}`), ...allowedOrigins].map((origin) =>
+  // A client leaves the default port out of both headers.
+  const names = port === 80 ? [...own, ...own.map((name) => name.slice(0, -3))] : own;
+  const hosts = [...names, ...allowedHosts].map((name) => name.toLowerCase());
+  const origins = [...names.map((name) => `http://${name}`), ...allowedOrigins].map((origin) =>
     origin.toLowerCase()
   );
   return { hosts: new Set(hosts), origins: new Set(origins) };

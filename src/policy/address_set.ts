@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Address, ADDRESS_BITS, type Family, type Network } from "./address.ts";
+import { ADDRESS_BITS, type Family, type Network } from "./address.ts";
 
 interface Range {
   readonly first: bigint;
@@ -52,13 +52,6 @@ export class AddressSet {
     const wanted = rangeOf(network);
     return this.#ranges[network.family].some((range) =>
       range.first <= wanted.last && wanted.first <= range.last
-    );
-  }
-
-  /** Whether `address` is in this set. */
-  has(address: Address): boolean {
-    return this.#ranges[address.family].some(({ first, last }) =>
-      first <= address.value && address.value <= last
     );
   }
 }

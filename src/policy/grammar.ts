@@ -82,6 +82,7 @@ export function decideArguments(
     refuseRepetition(said);
     refuseContradiction(said, request.parameters, grammar);
     const all = [...defaultsFor(said, request.parameters, grammar, policy), ...said];
+    refuseAmbiguity(all, allFlags(grammar));
     return {
       ok: true,
       args: all.flatMap(render),
@@ -110,7 +111,7 @@ function readParameters(
   }
   const occurrences: Occurrence[] = [];
   for (const [name, spec] of grammar.parameters) {
-    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    const value = ownValue(given, name);
     const field = `parameters.${name}`;
     if (value !== undefined) occurrences.push(...occurrenceOf(name, spec, value, field, policy));
     else if (spec.required) {
@@ -118,6 +119,11 @@ function readParameters(
     }
   }
   return occurrences;
+}
+
+/** What the caller gave under `name`; what every object inherits, such as `constructor`, was not given. */
+function ownValue(given: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(given, name) ? given[name] : undefined;
 }
 
 function occurrenceOf(
@@ -278,11 +284,29 @@ function refuseContradiction(
   grammar: ArgumentGrammar,
 ): void {
   for (const [name, spec] of grammar.parameters) {
-    if (given[name] !== false || !said.some((occurrence) => occurrence.flag === spec.flag)) continue;
+    if (ownValue(given, name) !== false || !said.some((occurrence) => occurrence.flag === spec.flag)) {
+      continue;
+    }
     throw new Refused(
       "extra_args",
       `flag ${spec.flag} is given although parameter ${quote(name)} is false`,
       `Leave one of the two out.`,
+    );
+  }
+}
+
+/** A joined flag with its value must not read as a longer flag: `-s` with the value `V1` where there is `-sV` too. */
+function refuseAmbiguity(all: readonly Occurrence[], flags: ReadonlyMap<string, FlagSpec>): void {
+  for (const occurrence of all) {
+    const { flag, spec, value, field } = occurrence;
+    if (!spec.join || value === null) continue;
+    const written = render(occurrence)[0]!;
+    const other = [...flags.keys()].find((name) => name.length > flag.length && written.startsWith(name));
+    if (other === undefined) continue;
+    throw new Refused(
+      field,
+      `flag ${flag} with the value ${quote(value)} would read as the flag ${other}`,
+      `Write ${other} if that flag is meant, or give ${flag} another value.`,
     );
   }
 }
@@ -295,7 +319,7 @@ function defaultsFor(
 ): Occurrence[] {
   const spoken = new Set(said.map((occurrence) => occurrence.flag));
   return [...grammar.parameters].flatMap(([name, spec]) =>
-    spec.default === undefined || given[name] !== undefined || spoken.has(spec.flag)
+    spec.default === undefined || ownValue(given, name) !== undefined || spoken.has(spec.flag)
       ? []
       : occurrenceOf(name, spec, spec.default, `parameters.${name}`, policy)
   );

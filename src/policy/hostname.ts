@@ -4,7 +4,7 @@
  * @module
  */
 
-const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
 /** The longest name that DNS carries, in characters without the trailing dot (RFC 1035 section 2.3.4). */
 const MAX_NAME_LENGTH = 253;
@@ -13,16 +13,18 @@ const MAX_NAME_LENGTH = 253;
  * Reads a host name.
  *
  * A name whose last label is a number (`10.1`, `0x7f.1`) is refused: programs read it as an address (RFC 3696
- * section 2, and the WHATWG URL standard's "ends in a number").
+ * section 2, and the WHATWG URL standard's "ends in a number"). So is one whose last label is digits and hyphens:
+ * `10.0.0.1-9` is a range to nmap, and an entry that was meant as one must not be read as a name that nothing has.
  *
  * @returns the canonical name, or null when `text` is not one.
  */
 export function parseHostname(text: string): string | null {
-  const name = (text.endsWith(".") ? text.slice(0, -1) : text).toLowerCase();
+  const name = text.endsWith(".") ? text.slice(0, -1) : text;
   if (name.length === 0 || name.length > MAX_NAME_LENGTH) return null;
   const labels = name.split(".");
+  // Checked before folding, which turns some letters beyond ASCII (U+212A, the Kelvin sign) into ASCII ones.
   if (!labels.every((label) => LABEL.test(label))) return null;
-  return /^(?:[0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1)!) ? null : name;
+  return /^(?:[0-9-]+|0x[0-9a-f]*)$/i.test(labels.at(-1)!) ? null : name.toLowerCase();
 }
 
 /** Whether `name` lies below `suffix` (`.lab.internal`), at any depth. */

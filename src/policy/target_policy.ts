@@ -4,7 +4,7 @@
  * @module
  */
 import { plural, quote } from "../core/text.ts";
-import { firstAddress, formatAddress, type Network } from "./address.ts";
+import { firstAddress, formatAddress, formatNetwork, type Network } from "./address.ts";
 import { AddressSet } from "./address_set.ts";
 import { isBelow } from "./hostname.ts";
 import { GUARDED_RANGES, parseTargetRule, type TargetRule } from "./target_rule.ts";
@@ -26,25 +26,23 @@ export type TargetDecision =
 export class TargetPolicy {
   readonly #allowed: readonly TargetRule[];
   readonly #denied: readonly TargetRule[];
-  readonly #permitted: AddressSet;
+  readonly #opened: AddressSet;
 
   /**
    * @param allowed entries of `security.allowed_targets`; none allows nothing
-   * @param denied entries of `security.barredtargets`; they win
+   * @param denied entries of `security.denied_targets`; they win
    * @throws {RangeError} for an entry that {@link parseTargetRule} refuses; configuration is checked before this
    */
   constructor(allowed: readonly string[], denied: readonly string[]) {
     this.#allowed = allowed.map(mustParse);
     this.#denied = denied.map(mustParse);
-    const barred = AddressSet.of(this.#denied.flatMap((rule) => rule.networks));
-    this.#permitted = AddressSet.union(this.#allowed.flatMap((rule) => rule.networks).map(opened))
-      .without(barred);
+    this.#opened = AddressSet.union(this.#allowed.flatMap((rule) => rule.networks).map(opened));
   }
 
   /** What is allowed now, for a tool's description: `RFC1918, .lab.internal; never 10.0.0.1`. */
   describe(): string {
-    const allowed = this.#allowed.map((rule) => rule.text).join(", ") || "nothing";
-    const denied = this.#denied.map((rule) => rule.text).join(", ");
+    const allowed = textsOf(this.#allowed).join(", ") || "nothing";
+    const denied = textsOf(this.#denied).join(", ");
     return denied === "" ? allowed : `${allowed}; never ${denied}`;
   }
 
@@ -54,72 +52,70 @@ export class TargetPolicy {
     if (typeof target === "string") {
       return { ok: false, error: target, remedy: `Give a target that is allowed: ${this.describe()}.` };
     }
-    const decision = this.#decideHost(target);
-    if (!decision.ok || targetSize(target) <= BigInt(requirement.maxAddresses)) return decision;
-    const most = plural(requirement.maxAddresses, "address", "addresses");
-    return refused(
-      `target ${quote(text)} stands for ${targetSize(target)} addresses; this tool takes at most ${most}`,
-      "Give a smaller network, or several runs.",
-    );
-  }
-
-  #decideHost(target: Target): TargetDecision {
-    const shown = quote(target.text);
-    if (target.named) {
-      const denied = this.#denied.find((rule) => matchesName(rule, target.host));
-      if (denied !== undefined) {
-        return refused(`target ${shown} is denied by ${denied.text}`, this.#undeny(denied));
-      }
-      if (!this.#allowed.some((rule) => matchesName(rule, target.host))) {
-        return refused(this.#outside(shown, target.host), this.#allow(target.host));
-      }
-      if (target.network === null) {
-        return refused(
-          `target ${shown} is a host name, and this version does not resolve names`,
-          `Give the host's address instead; allowed are ${this.describe()}.`,
-        );
-      }
-    }
-    const network = target.network;
-    if (network === null) throw new Error("an address target without addresses");
-    if (this.#permitted.contains(network)) return { ok: true, target };
-    return this.#explain(target, network, shown);
-  }
-
-  /** The address is not permitted: which rule is it that refuses? */
-  #explain(target: Target, network: Network, shown: string): TargetDecision {
-    const overlaps = (other: readonly Network[]) => AddressSet.of(other).overlaps(network);
-    const denied = this.#denied.find((rule) => overlaps(rule.networks));
-    if (denied !== undefined) {
-      return refused(`target ${shown} is denied by ${denied.text}`, this.#undeny(denied));
-    }
-    const entry = target.kind === "cidr" ? target.text : formatAddress(firstAddress(network));
-    const guarded = GUARDED_RANGES.find((range) =>
-      overlaps([range.network]) && !this.#permitted.contains(smaller(range.network, network))
-    );
-    if (guarded !== undefined) {
+    // Size comes before leave: no entry makes a tool take more.
+    const size = targetSize(target);
+    if (size > BigInt(requirement.maxAddresses)) {
+      const most = plural(requirement.maxAddresses, "address", "addresses");
       return refused(
-        `target ${shown} is not allowed: it reaches ${guarded.name}, which only an entry of its own allows`,
-        this.#allow(entry),
+        `target ${quote(text)} stands for ${size} addresses; this tool takes at most ${most}`,
+        "Give a smaller network, or several runs.",
       );
     }
-    return refused(this.#outside(shown, entry), this.#allow(entry));
+    const error = this.#objection(target);
+    return error === null ? { ok: true, target } : refused(error, this.#remedy(target));
+  }
+
+  /** Why `target` may not be aimed at, or null. */
+  #objection(target: Target): string | null {
+    const shown = `target ${quote(target.text)}`;
+    const denied = this.#denied.find((rule) => touches(rule, target));
+    if (denied !== undefined) return `${shown} is denied by ${denied.text}`;
+    const { network } = target;
+    if (!this.#opensName(target)) return this.#outside(shown, target.host);
+    if (network === null) return `${shown} is a host name, and this version does not resolve names`;
+    if (this.#opened.contains(network)) return null;
+    const guarded = GUARDED_RANGES.find((range) =>
+      overlap(range.network, network) && !this.#opened.contains(smaller(range.network, network))
+    );
+    return guarded === undefined
+      ? this.#outside(shown, addressEntry(target, network))
+      : `${shown} is not allowed: it reaches ${guarded.name}, which only an entry of its own allows`;
+  }
+
+  /** Whether the name of `target`, if it has one, is allowed. */
+  #opensName(target: Target): boolean {
+    return !target.named || this.#allowed.some((rule) => matchesName(rule, target.host));
   }
 
   #outside(shown: string, entry: string): string {
-    return `target ${shown} is not allowed: ${entry} is outside the allowed targets (${this.describe()})`;
+    return `${shown} is not allowed: ${entry} is outside the allowed targets (${this.describe()})`;
   }
 
-  #allow(entry: string): string {
-    const list = [...this.#allowed.map((rule) => rule.text), entry];
-    return `To allow it, a person who may decide that starts Bulkhead with --allow-target ${entry} ` +
-      `or writes this line in the configuration: ${settingLine("allowed_targets", list)}`;
+  /** What allows a refused target: all that it takes, so that whoever writes it is not refused a second time. */
+  #remedy(target: Target): string {
+    const { network } = target;
+    if (network === null) return `Give the host's address instead; allowed are ${this.describe()}.`;
+    const missing = this.#missing(target, network);
+    const denied = this.#denied.filter((rule) => !touches(rule, target));
+    const lists = [
+      ...(missing.length > 0 ? [list("allowed_targets", [...textsOf(this.#allowed), ...missing])] : []),
+      ...(denied.length < this.#denied.length ? [list("denied_targets", textsOf(denied))] : []),
+    ];
+    const line = `writes this line in the configuration: security: { ${lists.join(", ")} }`;
+    if (denied.length < this.#denied.length) return `To allow it, a person who may decide that ${line}`;
+    const flags = missing.map((entry) => `--allow-target ${entry}`).join(" ");
+    return `To allow it, a person who may decide that starts Bulkhead with ${flags} or ${line}`;
   }
 
-  #undeny(rule: TargetRule): string {
-    const list = this.#denied.filter((other) => other !== rule).map((other) => other.text);
-    return `To allow it, a person who may decide that writes this line in the configuration: ` +
-      settingLine("barredtargets", list);
+  /** The entries that are still needed to open `target`; a guarded range within a network needs one of its own. */
+  #missing(target: Target, network: Network): string[] {
+    if (this.#opensName(target) && this.#opened.contains(network)) return [];
+    if (target.named) return [target.host];
+    const whole = AddressSet.of([network]);
+    const guarded = GUARDED_RANGES.map((range) => range.network).filter((range) =>
+      range.prefix > network.prefix && whole.contains(range) && !this.#opened.contains(range)
+    );
+    return [addressEntry(target, network), ...guarded.map(formatNetwork)];
   }
 }
 
@@ -135,14 +131,36 @@ function smaller(a: Network, b: Network): Network {
   return a.prefix >= b.prefix ? a : b;
 }
 
-/** One line of YAML that sets a list of the `security` section. */
-function settingLine(key: string, entries: readonly string[]): string {
-  const quoted = entries.map((entry) => /^[A-Za-z0-9./][A-Za-z0-9./-]*$/.test(entry) ? entry : `"${entry}"`);
-  return `security: { ${key}: [${quoted.join(", ")}] }`;
+function overlap(a: Network, b: Network): boolean {
+  return AddressSet.of([a]).overlaps(b);
+}
+
+/** The entry that allows the addresses of a target. */
+function addressEntry(target: Target, network: Network): string {
+  return target.kind === "cidr" ? target.text : formatAddress(firstAddress(network));
+}
+
+/** What YAML reads as a string without quotation marks; `true`, `.inf` and `1e5` are names that it does not. */
+const PLAIN = /^(?:RFC1918|ULA|loopback|localhost|[A-Za-z0-9.-]*(?:\.[A-Za-z0-9-]*\.|\/)[A-Za-z0-9.-]*)$/;
+
+/** One list of the `security` section, in YAML. */
+function list(key: string, entries: readonly string[]): string {
+  return `${key}: [${entries.map((entry) => PLAIN.test(entry) ? entry : `"${entry}"`).join(", ")}]`;
+}
+
+function textsOf(rules: readonly TargetRule[]): string[] {
+  return rules.map((rule) => rule.text);
 }
 
 function refused(error: string, remedy: string): TargetDecision {
   return { ok: false, error, remedy };
+}
+
+/** Whether a denied entry concerns a target: by its name, or by any of its addresses. */
+function touches(rule: TargetRule, target: Target): boolean {
+  const { network } = target;
+  return (target.named && matchesName(rule, target.host)) ||
+    (network !== null && rule.networks.some((other) => overlap(other, network)));
 }
 
 function matchesName(rule: TargetRule, name: string): boolean {

@@ -77,8 +77,22 @@ export interface GuardedRange {
   readonly name: string;
 }
 
-/** RFC 6890's special purposes that a scan must not reach by accident, and the metadata services of clouds. */
+/**
+ * The metadata services of clouds, and RFC 6890's special purposes that a scan must not reach by accident. The first
+ * that a target reaches names it in messages, so what is narrower stands first.
+ */
 export const GUARDED_RANGES: readonly GuardedRange[] = [
+  guarded("169.254.169.254/32", "a cloud's metadata service"),
+  guarded("169.254.170.2/32", "a cloud's metadata service"),
+  guarded("169.254.170.23/32", "a cloud's metadata service"),
+  guarded("169.254.42.42/32", "a cloud's metadata service"),
+  guarded("100.100.100.200/32", "a cloud's metadata service"),
+  guarded("168.63.129.16/32", "a cloud's metadata service"),
+  guarded("192.0.0.192/32", "a cloud's metadata service"),
+  guarded("fd00:ec2::254/128", "a cloud's metadata service"),
+  guarded("fd00:ec2::23/128", "a cloud's metadata service"),
+  guarded("fd00:42::42/128", "a cloud's metadata service"),
+  guarded("fd20:ce::254/128", "a cloud's metadata service"),
   guarded("0.0.0.0/8", "this network (RFC 1122)"),
   guarded("169.254.0.0/16", "link-local (RFC 3927)"),
   guarded("224.0.0.0/4", "multicast (RFC 5771)"),
@@ -86,13 +100,9 @@ export const GUARDED_RANGES: readonly GuardedRange[] = [
   guarded("::/128", "the unspecified address (RFC 4291)"),
   guarded("fe80::/10", "link-local (RFC 4291)"),
   guarded("ff00::/8", "multicast (RFC 4291)"),
-  guarded("169.254.169.254/32", "a cloud's metadata service"),
-  guarded("169.254.170.2/32", "a cloud's metadata service"),
-  guarded("100.100.100.200/32", "a cloud's metadata service"),
-  guarded("168.63.129.16/32", "a cloud's metadata service"),
-  guarded("192.0.0.192/32", "a cloud's metadata service"),
-  guarded("fd00:ec2::254/128", "a cloud's metadata service"),
-  guarded("fd20:ce::254/128", "a cloud's metadata service"),
+  // Both carry an IPv4 address inside, past the rules for that address.
+  guarded("64:ff9b::/96", "an IPv4 address behind NAT64 (RFC 6052)"),
+  guarded("2002::/16", "an IPv4 address in 6to4 (RFC 3056)"),
 ];
 
 function guarded(network: string, name: string): GuardedRange {

@@ -72,8 +72,7 @@ const RULES: Rules = {
     // A number that JavaScript writes with an exponent is one that a program may read differently.
     fromJson: (value) => typeof value === "number" && Number.isFinite(value) ? String(value) : null,
     toJson: numeral,
-    check: (text, spec) =>
-      /^-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,15})?$/.test(text) && within(Number(text), spec) ? text : null,
+    check: (text, spec) => NUMBER.test(text) && within(Number(text), spec) ? plainNumber(Number(text)) : null,
   },
   duration: {
     describe: (spec) =>
@@ -83,7 +82,9 @@ const RULES: Rules = {
     toJson: same,
     check: (text, spec) => {
       const parts = DURATION.exec(text);
-      return parts !== null && Number(parts[1]) * SECONDS[parts[2] ?? "s"]! <= spec.max_sec ? text : null;
+      if (parts === null) return null;
+      const { times, per } = SECONDS[parts[2] ?? "s"]!;
+      return Number(parts[1]) * times / per <= spec.max_sec ? text : null;
     },
   },
   enum: {
@@ -149,9 +150,17 @@ const RULES: Rules = {
   },
 };
 
-const DURATION = /^([0-9]{1,9})(ms|s|m|h)?$/;
-const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
-const PORT_LIST = /^[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*$/;
+// No number has leading zeros: a program may read those as octal.
+const NUMBER = /^-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,15})?$/;
+const DURATION = /^(0|[1-9][0-9]{0,8})(ms|s|m|h)?$/;
+/** Seconds of each unit, as a fraction: 0.001 is none that a number holds exactly. */
+const SECONDS: Readonly<Record<string, { readonly times: number; readonly per: number }>> = {
+  ms: { times: 1, per: 1000 },
+  s: { times: 1, per: 1 },
+  m: { times: 60, per: 1 },
+  h: { times: 3600, per: 1 },
+};
+const PORT_LIST = /^[1-9][0-9]{0,4}(?:-[1-9][0-9]{0,4})?(?:,[1-9][0-9]{0,4}(?:-[1-9][0-9]{0,4})?)*$/;
 
 /** What a value is expected to be, in words: "an integer from 0 to 5". */
 export function describeValue(spec: ValueSpec): string {
@@ -170,11 +179,13 @@ export function readJsonValue(value: unknown, spec: ValueSpec, policy: TargetPol
 }
 
 /**
- * Reads the text of a flag's value. No value begins with "-", whatever its type allows: a program could take it for
- * a flag (D6).
+ * Reads the text of a flag's value. Whatever its type allows, no value begins with "-", which a program could take for
+ * a flag (D6), and none is empty, since a joined flag would then take the next argument for its value. A lone
+ * surrogate would reach the program as another character (D8).
  */
 export function readTextValue(text: string, spec: ValueSpec, policy: TargetPolicy): ValueReading {
   if (hasControls(text)) return { ok: false, expected: `${describeValue(spec)}, without control characters` };
+  if (text === "" || !text.isWellFormed()) return { ok: false, expected: describeValue(spec) };
   if (text.startsWith("-")) return { ok: false, expected: `${describeValue(spec)}, not beginning with '-'` };
   const checked = rulesOf(spec).check(text, spec, policy);
   if (checked === null) return { ok: false, expected: describeValue(spec) };
@@ -200,6 +211,12 @@ function rulesOf(spec: ValueSpec): ValueTypeRules<ValueSpec> {
 
 function within(value: number, range: { min: number; max: number }): boolean {
   return range.min <= value && value <= range.max;
+}
+
+/** The number that was compared, so that digits beyond its precision do not pass a cap; never with an exponent. */
+function plainNumber(value: number): string | null {
+  const text = String(value);
+  return NUMBER.test(text) ? text : null;
 }
 
 function isPortRange(text: string): boolean {

@@ -11,6 +11,7 @@ import type { RunResult } from "../core/result.ts";
 import { quote } from "../core/text.ts";
 import type { OutputListener } from "../confinement/compartment.ts";
 import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
+import type { Tier } from "../confinement/tier.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { type Admission, Gate } from "./admission.ts";
 import { classify } from "./classify.ts";
@@ -30,6 +31,8 @@ export interface PipelineSettings {
   readonly onFlood: "drain" | "kill";
   /** Runs at once, all tools together. */
   readonly maxConcurrency: number;
+  /** What is enforced on every program; results say it. */
+  readonly tier: Tier;
 }
 
 /** What the pipeline works with. */
@@ -251,7 +254,15 @@ export class Pipeline {
       } as const;
     admission.record(classification);
     const { result, summary } = await report(
-      { runId, correlationId, tool: entry, path: availability.path, plan, waitedMs: admission.waitedMs },
+      {
+        runId,
+        correlationId,
+        tool: entry,
+        path: availability.path,
+        plan,
+        waitedMs: admission.waitedMs,
+        tier: settings.tier,
+      },
       { ending, output: execution.output },
       classification,
     );

@@ -6,6 +6,7 @@
 import { parsers } from "../catalog/parsers/registry.ts";
 import type { Execution } from "../confinement/compartment.ts";
 import type { Ending } from "../confinement/protocol.ts";
+import type { Tier } from "../confinement/tier.ts";
 import type { RunResult } from "../core/result.ts";
 import type { Classification } from "./classify.ts";
 import type { Plan } from "./plan.ts";
@@ -20,6 +21,7 @@ export async function report(
     readonly path: string;
     readonly plan: Plan;
     readonly waitedMs: number;
+    readonly tier: Tier;
   },
   ended: { readonly ending: Ending; readonly output: { stdout: Uint8Array; stderr: Uint8Array } },
   { outcome, error, errorType }: Classification,
@@ -53,7 +55,7 @@ export async function report(
     error_type: errorType,
     correlation_id: run.correlationId,
     parsed: parsed as Record<string, unknown> | null,
-    metadata: { confinement: "basic", output_held_open: ending.heldOpen, parser: parserName ?? null },
+    metadata: { confinement: run.tier, output_held_open: ending.heldOpen, parser: parserName ?? null },
   };
   return { result, summary: parser !== null && parsed !== null ? parser.summarize(parsed) : null };
 }

@@ -13,7 +13,8 @@ import { planRun } from "../../src/runs/plan.ts";
 
 const catalog = loadCatalog([]);
 if (!catalog.ok) throw new Error("the catalog cannot be loaded");
-const configured = configureTools(catalog.manifests, configSchema.parse({}), null);
+const nowhere = () => ({ file: "bench", line: null, column: null });
+const configured = configureTools(catalog.manifests, configSchema.parse({}), nowhere);
 if (!configured.ok) throw new Error("the catalog cannot be configured");
 const nmap = configured.tools.find(({ tool }) => tool.name === "nmap")!.tool;
 const policy = new TargetPolicy(["RFC1918", ".lab.internal"], []);

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import * as z from "zod";
+import { configSchema } from "../../src/config/schema.ts";
+
+Deno.test("config: the defaults are the contract's", () => {
+  assert.deepEqual(configSchema.parse({}), {
+    server: {
+      transport: "stdio",
+      host: "127.0.0.1",
+      port: 8080,
+      shutdown_grace_period_sec: 30,
+      max_body_bytes: 1_048_576,
+      allowed_hosts: [],
+      allowed_origins: [],
+    },
+    security: {
+      allowed_targets: ["RFC1918", ".lab.internal"],
+      denied_targets: [],
+      allow_intrusive: false,
+      confirm_intrusive: true,
+      max_args_length: 2048,
+      max_stdout_bytes: 1_048_576,
+      max_stderr_bytes: 262_144,
+    },
+    tools: {
+      include: ["*"],
+      exclude: [],
+      dirs: [],
+      default_timeout_sec: 300,
+      default_concurrency: 2,
+      default_max_queue: 16,
+      max_concurrency: 16,
+      overrides: {},
+    },
+    circuit_breaker: {
+      failure_threshold: 5,
+      recovery_timeout_sec: 60,
+      success_threshold: 1,
+      timeout_multiplier: 1.5,
+      max_recovery_timeout_sec: 300,
+      jitter: 0.1,
+    },
+    confinement: { tier: "auto", kill_grace_sec: 1, on_flood: "drain" },
+    logging: { level: "info", format: "auto" },
+    mcp: { max_text_bytes: 16_384, max_sessions: 64, session_idle_sec: 1800 },
+  });
+});
+
+/** Values at the ends of their ranges, and beyond. */
+const RANGES: readonly (readonly [string, string, readonly unknown[], readonly unknown[]])[] = [
+  ["server", "port", [0, 65535], [-1, 65536, 80.5, "80", null]],
+  ["server", "transport", ["stdio", "http"], ["sse", "HTTP", ""]],
+  ["server", "shutdown_grace_period_sec", [0, 0.5, 3600], [-1, 3601, Infinity, NaN]],
+  ["server", "max_body_bytes", [1024, 67_108_864], [1023, 67_108_865]],
+  ["security", "allowed_targets", [[], ["10.0.0.0/8"], ["loopback"]], [["10.0.0.5/8"], ["8.8.8"], "RFC1918", [
+    "",
+  ]]],
+  ["security", "allow_intrusive", [true, false], ["true", 1]],
+  ["security", "max_args_length", [0, 65_536], [-1, 65_537]],
+  ["tools", "default_timeout_sec", [0.1, 86_400], [0, 86_401]],
+  ["tools", "default_concurrency", [1, 256], [0, 257, 1.5]],
+  ["tools", "default_max_queue", [0, 10_000], [-1, 10_001]],
+  ["tools", "max_concurrency", [1, 1024], [0, 1025]],
+  ["tools", "include", [["*"], ["nmap"], ["n*"], []], [["Nmap"], ["n?"], [".*"], ["^a"]]],
+  ["circuit_breaker", "failure_threshold", [1, 1000], [0, 1001]],
+  ["circuit_breaker", "jitter", [0, 0.5], [-0.1, 0.51]],
+  ["confinement", "on_flood", ["drain", "kill"], ["ignore"]],
+  ["logging", "level", ["debug", "info", "warning", "error"], ["warn", "INFO"]],
+  ["mcp", "max_text_bytes", [1024, 1_048_576], [0, 1023]],
+];
+
+for (const [section, key, good, bad] of RANGES) {
+  Deno.test(`config: ${section}.${key} takes its range and nothing else`, () => {
+    const takes = (value: unknown) => configSchema.safeParse({ [section]: { [key]: value } }).success;
+    for (const value of good) assert.equal(takes(value), true, JSON.stringify(value));
+    for (const value of bad) assert.equal(takes(value), false, JSON.stringify(value));
+  });
+}
+
+Deno.test("config: a tool's override has a part of the manifest, with an absolute command", () => {
+  const takes = (override: object) =>
+    configSchema.safeParse({ tools: { overrides: { nmap: override } } }).success;
+  assert.equal(takes({}), true);
+  assert.equal(takes({ command: "/opt/nmap/bin/nmap", limits: { timeout_sec: 5 }, concurrency: 2 }), true);
+  assert.equal(takes({ max_queue: 0, breaker: { failure_threshold: 1 } }), true);
+  for (
+    const bad of [{ command: "nmap" }, { first: [] }, { flags: {} }, { target: {} }, { intrusive: false }]
+  ) {
+    assert.equal(takes(bad), false, JSON.stringify(bad));
+  }
+});
+
+/** Every section's keys, from the schema itself. */
+function keys(): string[] {
+  return Object.values(configSchema.shape).flatMap((section) => Object.keys(section.unwrap().shape));
+}
+
+/** All of src but what only declares or fills in the keys. */
+function sourceText(folder = new URL("../../src/", import.meta.url)): string {
+  return [...Deno.readDirSync(folder)].map(({ name, isDirectory }) => {
+    if (isDirectory) return sourceText(new URL(`${name}/`, folder));
+    const isDeclaration = folder.pathname.endsWith("/config/") && name !== "tools.ts";
+    return name.endsWith(".ts") && !isDeclaration ? Deno.readTextFileSync(new URL(name, folder)) : "";
+  }).join("\n");
+}
+
+Deno.test("config: nothing is loaded and not used: each key is read somewhere (D24)", () => {
+  const text = sourceText();
+  const unread = keys().filter((key) => {
+    const destructured = new RegExp(`\\{[^{}]*\\b${key}\\b[^{}]*\\} = (?:this\\.#)?[a-z.]*config\\.`);
+    return !text.includes(`.${key}`) && !destructured.test(text);
+  });
+  assert.deepEqual(unread, []);
+  assert(keys().length > 30);
+});
+
+Deno.test("config: the schema can be published for editors", () => {
+  const schema = z.toJSONSchema(configSchema, { io: "input" });
+  assert.deepEqual(Object.keys(schema.properties!), Object.keys(configSchema.shape));
+});

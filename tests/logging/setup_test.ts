@@ -1,0 +1,195 @@
+import { getLogger, reset } from "@logtape/logtape";
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type LogSettings, setUpLogging } from "../../src/logging/setup.ts";
+
+type Properties = Record<string, unknown>;
+
+/** Runs `work` with logging set up, and gives the lines that it wrote. */
+async function linesOf(
+  work: () => void,
+  settings: Partial<LogSettings> = {},
+  isTerminal = false,
+): Promise<string[]> {
+  const written: string[] = [];
+  setUpLogging({ level: "info", format: "auto", ...settings }, {
+    isTerminal,
+    write: (line) => written.push(line),
+  });
+  try {
+    work();
+  } finally {
+    await reset();
+  }
+  return written;
+}
+
+/** The one JSON line that a message makes. */
+async function jsonOf(message: string, properties: Properties = {}): Promise<Properties> {
+  const lines = await linesOf(() => getLogger(["bulkhead", "runs"]).info(message, properties));
+  assert.equal(lines.length, 1);
+  return oneLine(lines[0]!);
+}
+
+/** Reads what must be one JSON object on one line, with nothing raw that could forge or hide. */
+function oneLine(line: string): Properties {
+  assert(line.endsWith("\n"));
+  assert.doesNotMatch(line.slice(0, -1), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  return JSON.parse(line);
+}
+
+const HOSTILE = 'x\n{"time":"now","level":"fatal"}\r\u001b[2J\u0000\u007f\u0085\u2028\u2029\u202e\u200b';
+
+Deno.test("logging: a JSON line has time, level, logger, message and the properties", async () => {
+  const { time, ...rest } = await jsonOf("run ended", { run_id: "r", args: ["-n"], code: null });
+  assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.deepEqual(rest, {
+    level: "info",
+    logger: "bulkhead.runs",
+    message: "run ended",
+    run_id: "r",
+    args: ["-n"],
+    code: null,
+  });
+});
+
+Deno.test("logging: no property takes the place of a fixed field (D23)", async () => {
+  const forged = { time: "t", level: "fatal", logger: "l", message: "m", ["__proto__"]: { level: "x" } };
+  const line = await jsonOf("the message", forged);
+  assert.deepEqual([line.level, line.logger, line.message], ["info", "bulkhead.runs", "the message"]);
+  assert.notEqual(line.time, "t");
+});
+
+Deno.test("logging: hostile text anywhere stays inside its own JSON string, and comes back whole (D23)", async () => {
+  const line = await jsonOf("said {text}", { text: HOSTILE, list: [HOSTILE], deep: { [HOSTILE]: HOSTILE } });
+  assert.deepEqual([line.text, line.list, line.deep], [HOSTILE, [HOSTILE], { [HOSTILE]: HOSTILE }]);
+});
+
+Deno.test("logging: whatever the properties are, one message is one line", async () => {
+  const text = fc.string({ unit: "binary", maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(fc.dictionary(text, fc.oneof(text, fc.jsonValue())), async (properties) => {
+      const line = await jsonOf("message", properties);
+      assert.equal(line.message, "message");
+      const pretty = await linesOf(() => getLogger("bulkhead").info("message", properties), {
+        format: "pretty",
+      });
+      assert.equal(pretty.length, 1);
+      assert.doesNotMatch(pretty[0]!.slice(0, -1), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+Deno.test("logging: a pretty line is for people, on one line", async () => {
+  const [line] = await linesOf(
+    () => getLogger("bulkhead").warn("tool not available", { tool: "nmap", code: 3, text: "a\nb\tc\u001b" }),
+    { format: "pretty" },
+  );
+  assert.match(
+    line!,
+    /^\d\d:\d\d:\d\d\.\d{3} warning tool not available tool=nmap code=3 text=a\\nb\\tc\\u001b\n$/,
+  );
+});
+
+for (
+  const [format, isTerminal, json] of [
+    ["auto", false, true],
+    ["auto", true, false],
+    ["json", true, true],
+    ["pretty", false, false],
+  ] as const
+) {
+  Deno.test(`logging: the format ${format} ${isTerminal ? "on" : "off"} a terminal is ${json ? "JSON" : "pretty"}`, async () => {
+    const [line] = await linesOf(() => getLogger("bulkhead").info("m"), { format }, isTerminal);
+    assert.equal(line!.startsWith("{"), json);
+  });
+}
+
+for (
+  const [level, heard] of [
+    ["debug", ["debug", "info", "warning", "error"]],
+    ["info", ["info", "warning", "error"]],
+    ["warning", ["warning", "error"]],
+    ["error", ["error"]],
+  ] as const
+) {
+  Deno.test(`logging: at ${level} there is ${heard.join(", ")}`, async () => {
+    const lines = await linesOf(() => {
+      const logger = getLogger("bulkhead");
+      for (const each of ["debug", "info", "warning", "error"] as const) logger[each]("m");
+    }, { level });
+    assert.deepEqual(lines.map((line) => oneLine(line).level), heard);
+  });
+}
+
+Deno.test("logging: setting up again replaces what was set up before", async () => {
+  const first: string[] = [];
+  setUpLogging({ level: "debug", format: "json" }, { isTerminal: false, write: (line) => first.push(line) });
+  const second = await linesOf(() => getLogger("bulkhead").info("m"));
+  assert.deepEqual([first.length, second.length], [0, 1]);
+});
+
+/** Everything that is written to standard output, by whatever road, while `work` runs. */
+async function standardOutputOf(work: () => Promise<unknown>): Promise<unknown[]> {
+  const written: unknown[] = [];
+  const realConsole = globalThis.console;
+  const { write, writeSync } = Deno.stdout;
+  // Of the console's methods only those for warnings and errors do not write to standard output.
+  globalThis.console = new Proxy(realConsole, {
+    get: (target, name) =>
+      ["warn", "error", "trace", "assert"].includes(String(name))
+        ? Reflect.get(target, name)
+        : (...words: unknown[]) => written.push([name, ...words]),
+  });
+  Deno.stdout.write = (bytes) => Promise.resolve(written.push(bytes));
+  Deno.stdout.writeSync = (bytes) => written.push(bytes);
+  try {
+    await work();
+  } finally {
+    globalThis.console = realConsole;
+    Object.assign(Deno.stdout, { write, writeSync });
+  }
+  return written;
+}
+
+Deno.test("logging: nothing is ever written to standard output, by the library's own logger neither", async () => {
+  const lines: string[] = [];
+  const output = await standardOutputOf(async () => {
+    lines.push(
+      ...await linesOf(() => {
+        for (const level of ["debug", "info", "warning", "error", "fatal"] as const) {
+          getLogger(["bulkhead"])[level]("m");
+          getLogger(["logtape", "meta"])[level]("meta");
+          getLogger(["somebody", "else"])[level]("other");
+        }
+      }, { level: "debug" }),
+    );
+  });
+  assert.deepEqual(output, []);
+  assert.deepEqual(
+    lines.map(oneLine).map(({ logger, level }) => `${logger} ${level}`),
+    [
+      "bulkhead debug",
+      "bulkhead info",
+      "bulkhead warning",
+      "bulkhead error",
+      "logtape.meta error",
+      "bulkhead fatal",
+      "logtape.meta fatal",
+    ],
+  );
+});
+
+Deno.test("logging: what cannot be written as JSON breaks nothing, and reaches standard output neither", async () => {
+  const circle: Properties = {};
+  circle.self = circle;
+  const output = await standardOutputOf(() =>
+    linesOf(() => {
+      getLogger("bulkhead").error("m", { circle });
+      getLogger("bulkhead").error("m", { big: 1n });
+    })
+  );
+  assert.deepEqual(output, []);
+  assert.equal((await jsonOf("the next")).message, "the next");
+});

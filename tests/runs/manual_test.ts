@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { TargetPolicy } from "../../src/policy/target_policy.ts";
+import { manualOf } from "../../src/runs/manual.ts";
+import { unenforced } from "../../src/runs/unenforced.ts";
+import { labPolicy, makeEngine, manifestOf, toolOf } from "../support/engine.ts";
+
+function manual(...options: Parameters<typeof makeEngine>): string {
+  return manualOf(makeEngine(...options).toolbox.get("probe")!, labPolicy());
+}
+
+Deno.test("manual: everything that a person must know of a tool, on one page", () => {
+  const tool = toolOf({
+    parameters: {
+      level: { type: "integer", flag: "-T", min: 0, max: 5, default: 4, description: "How hard" },
+      ports: { type: "port_list", flag: "-p", required: true },
+    },
+    limits: { timeout_sec: 60, memory_mb: 512 },
+    helpers: ["bash"],
+  });
+  assert.equal(
+    manual({ tools: [tool] }),
+    `probe: Probe
+
+Probes one host.
+
+State: available at /usr/bin/probe
+Target: a host such as 10.0.0.5 or a network such as 10.0.0.0/24; allowed: RFC1918, .lab.internal; at most 16 addresses
+Time-out: 60 s
+Runs at once: 1; waiting: at most 2
+Always given: -q
+
+Parameters:
+  level (-T): an integer from 0 to 5; default 4
+      How hard
+  ports (-p): ports from 1 to 65535 such as 22,80,8000-8100, at most 100 ranges; required
+
+Flags of extra_args:
+  -sn
+      No ports
+  --rate an integer from 1 to 10
+  -A; intrusive
+
+Declared but not enforced by this version:
+  limits.memory_mb: 512
+  helpers: [bash]
+`,
+  );
+});
+
+Deno.test("manual: the state says why a tool cannot be used", () => {
+  const missing = {
+    available: false,
+    path: null,
+    reason: "there is no program",
+    remedy: "Install it.",
+  } as const;
+  assert.match(
+    manual({ availability: { probe: missing } }),
+    /^State: unavailable: there is no program\. Install it\.$/m,
+  );
+  assert.match(manual({ disabled: ["probe"] }), /^State: disabled by the configuration$/m);
+});
+
+Deno.test("manual: a tool without target, arguments, parameters and flags has no empty sections", () => {
+  const bare = toolOf({ target: { kinds: ["none"] }, first: [], parameters: {}, flags: {} });
+  const text = manual({ tools: [bare] });
+  assert.match(text, /^Target: none$/m);
+  assert.match(text, /^Always given: nothing$/m);
+  assert.doesNotMatch(text, /Parameters|Flags|Declared/);
+});
+
+Deno.test("manual: the targets are those of the policy that is asked", () => {
+  const entry = makeEngine().toolbox.get("probe")!;
+  assert.match(manualOf(entry, new TargetPolicy([], [])), /allowed: nothing/);
+});
+
+Deno.test("unenforced: the time-out is enforced, every other limit is named", () => {
+  const limits = { timeout_sec: 5, memory_mb: 64, cpu_sec: 2, open_files: 32, file_size_mb: 1, processes: 4 };
+  assert.deepEqual(unenforced(manifestOf({ limits })), [
+    "limits.memory_mb: 64",
+    "limits.cpu_sec: 2",
+    "limits.open_files: 32",
+    "limits.file_size_mb: 1",
+    "limits.processes: 4",
+  ]);
+  assert.deepEqual(unenforced(manifestOf()), []);
+});

@@ -1,0 +1,268 @@
+/**
+ * A whole engine without programs: tools made from small manifests, an executor that a test plays by hand, a clock
+ * that a test moves.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type * as z from "zod";
+import type { Availability } from "../../src/catalog/availability.ts";
+import { type Manifest, manifestSchema } from "../../src/catalog/manifest.ts";
+import { resolveTool, type Tool, type ToolDefaults } from "../../src/catalog/tool.ts";
+import type { Execution, OutputListener } from "../../src/confinement/compartment.ts";
+import type { Ending, Order } from "../../src/confinement/protocol.ts";
+import type { Refusal } from "../../src/core/refusal.ts";
+import type { RunResult } from "../../src/core/result.ts";
+import { TargetPolicy } from "../../src/policy/target_policy.ts";
+import { Pipeline, type PipelineSettings, type RunAnswer, type RunContext } from "../../src/runs/pipeline.ts";
+import type { RunRequest } from "../../src/runs/plan.ts";
+import { type Executor, makeToolbox, type Toolbox } from "../../src/runs/toolbox.ts";
+import { FakeClock } from "./fake_clock.ts";
+
+/** What a manifest may say. */
+export type ManifestInput = z.input<typeof manifestSchema>;
+
+/** A manifest with something of everything. */
+export const PROBE: ManifestInput = {
+  name: "probe",
+  title: "Probe",
+  description: "Probes one host.",
+  command: "probe",
+  first: ["-q"],
+  target: { kinds: ["host", "cidr"], max_addresses: 16 },
+  parameters: {
+    ports: { type: "port_list", flag: "-p", description: "Ports" },
+    level: { type: "integer", flag: "-T", join: true, min: 0, max: 5 },
+    verbose: { type: "boolean", flag: "-v" },
+  },
+  flags: {
+    "-sn": { description: "No ports" },
+    "--rate": { value: { type: "integer", min: 1, max: 10 } },
+    "-A": { intrusive: true },
+  },
+  limits: { timeout_sec: 60 },
+  concurrency: 1,
+  max_queue: 2,
+  breaker: { failure_threshold: 2, recovery_timeout_sec: 10, jitter: 0 },
+};
+
+/** What the configuration would say where a manifest is silent. */
+export const TOOL_DEFAULTS: ToolDefaults = {
+  timeoutSec: 300,
+  concurrency: 2,
+  maxQueue: 16,
+  breaker: {
+    failure_threshold: 5,
+    recovery_timeout_sec: 60,
+    success_threshold: 1,
+    timeout_multiplier: 1.5,
+    max_recovery_timeout_sec: 300,
+    jitter: 0,
+  },
+};
+
+/** The default targets. */
+export function labPolicy(): TargetPolicy {
+  return new TargetPolicy(["RFC1918", ".lab.internal"], []);
+}
+
+/** {@link PROBE} with changes, through the manifest's schema. */
+export function manifestOf(changes: Partial<ManifestInput> = {}): Manifest {
+  return manifestSchema.parse({ ...PROBE, ...changes });
+}
+
+/** A tool made of {@link PROBE} with changes. */
+export function toolOf(changes: Partial<ManifestInput> = {}): Tool {
+  return resolveTool({ manifest: manifestOf(changes), file: "probe.yaml" }, {}, TOOL_DEFAULTS);
+}
+
+/** An ending: exit code 0 after 1.5 s, unless `changes` say otherwise. */
+export function endingOf(changes: Partial<Ending> = {}): Ending {
+  return {
+    code: 0,
+    signal: null,
+    cause: null,
+    bytes: { stdout: 0, stderr: 0 },
+    durationMs: 1500,
+    heldOpen: false,
+    ...changes,
+  };
+}
+
+/** An execution that ended, with what it wrote. */
+export function endedWith(changes: Partial<Ending> = {}, stdout = "", stderr = ""): Execution {
+  const encoder = new TextEncoder();
+  const output = { stdout: encoder.encode(stdout), stderr: encoder.encode(stderr) };
+  const bytes = { stdout: output.stdout.length, stderr: output.stderr.length };
+  return { status: "ended", ending: endingOf({ bytes, ...changes }), output };
+}
+
+/** One order that an executor was given and has not answered. */
+export interface PendingOrder {
+  readonly order: Order;
+  readonly signal: AbortSignal;
+  readonly onOutput: OutputListener | undefined;
+  end(execution?: Execution): void;
+}
+
+/** An executor that a test plays: each order waits until the test ends it. A cancelled one ends by itself. */
+export class FakeExecutor implements Executor {
+  death: string | null = null;
+  /** Every order that ever came, in order. */
+  readonly orders: Order[] = [];
+  readonly pending: PendingOrder[] = [];
+  /** When set, orders are answered with it at once. */
+  answer: ((order: Order) => Execution | Promise<Execution>) | null = null;
+
+  run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
+    this.orders.push(order);
+    if (this.answer !== null) return Promise.resolve(this.answer(order));
+    return new Promise((resolve) => {
+      const pending: PendingOrder = {
+        order,
+        signal,
+        onOutput,
+        end: (execution = endedWith()) => {
+          this.pending.splice(this.pending.indexOf(pending), 1);
+          signal.removeEventListener("abort", cancel);
+          resolve(execution);
+        },
+      };
+      const cancel = () => pending.end(endedWith({ code: null, signal: "SIGTERM", cause: "cancelled" }));
+      this.pending.push(pending);
+      if (signal.aborted) cancel();
+      else signal.addEventListener("abort", cancel, { once: true });
+    });
+  }
+}
+
+/** How an engine differs from the usual one. */
+export interface EngineOptions {
+  readonly tools?: readonly Tool[];
+  readonly settings?: Partial<PipelineSettings>;
+  readonly policy?: TargetPolicy;
+  /** By tool name. */
+  readonly disabled?: readonly string[];
+  readonly availability?: Readonly<Record<string, Availability>>;
+}
+
+/** An engine and the handles on it. */
+export interface TestEngine {
+  readonly clock: FakeClock;
+  readonly policy: TargetPolicy;
+  readonly toolbox: Toolbox;
+  readonly pipeline: Pipeline;
+  /** The executor of the tool `probe`. */
+  readonly executor: FakeExecutor;
+  readonly executors: ReadonlyMap<string, FakeExecutor>;
+  /** Asks for a run of `probe` on 10.0.0.5 unless `request` says otherwise. */
+  run(request?: RunRequest, context?: Partial<RunContext>, tool?: string): Promise<RunAnswer>;
+}
+
+/** Puts an engine together. */
+export function makeEngine(options: EngineOptions = {}): TestEngine {
+  const clock = new FakeClock();
+  const policy = options.policy ?? labPolicy();
+  const tools = options.tools ?? [toolOf()];
+  const states = tools.map((tool) => ({
+    tool,
+    enabled: !(options.disabled ?? []).includes(tool.name),
+    availability: options.availability?.[tool.name] ??
+      { available: true, path: `/usr/bin/${tool.name}` } as const,
+  }));
+  const executors = new Map(
+    states.filter(({ enabled, availability }) => enabled && availability.available)
+      .map(({ tool }) => [tool.name, new FakeExecutor()]),
+  );
+  const toolbox = makeToolbox(states, executors, clock, () => 0.5);
+  const settings: PipelineSettings = {
+    allowIntrusive: false,
+    confirmIntrusive: true,
+    maxArgsBytes: 2048,
+    maxStdoutBytes: 1024,
+    maxStderrBytes: 512,
+    killGraceMs: 1000,
+    onFlood: "drain",
+    maxConcurrency: 16,
+    tier: "basic",
+    ...options.settings,
+  };
+  const pipeline = new Pipeline({ toolbox, policy, settings, clock });
+  return {
+    clock,
+    policy,
+    toolbox,
+    pipeline,
+    executor: executors.get("probe") ?? new FakeExecutor(),
+    executors,
+    run: (request = { target: "10.0.0.5" }, context = {}, tool = "probe") =>
+      pipeline.run(tool, request, { signal: new AbortController().signal, mayIntrude: true, ...context }),
+  };
+}
+
+/** The breaker's counters of one tool. */
+export function breakerOf(engine: TestEngine, tool = "probe") {
+  const { successes, failures, excluded, state } = engine.toolbox.get(tool)!.breaker.statistics();
+  return { successes, failures, excluded, state };
+}
+
+/** Permits that are out, all tools together; nothing may be left when all is done. */
+export function permitsOut(engine: TestEngine): number {
+  return [...engine.toolbox.values()].reduce((sum, entry) => sum + entry.semaphore.running, 0);
+}
+
+/** Makes the next runs of `probe` end as given, and answers one. */
+export async function runOnce(engine: TestEngine, execution: Execution): Promise<RunAnswer> {
+  engine.executor.answer = () => execution;
+  return await engine.run();
+}
+
+/** A run whose compartment died with it. */
+export const LOST: Execution = {
+  status: "lost",
+  reason: "the compartment fell silent",
+  output: { stdout: new TextEncoder().encode("half"), stderr: new Uint8Array() },
+  durationMs: 700,
+};
+
+/** Lets everything run that waits for nothing but its turn. */
+export function flush(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** The refusal in an answer that must be one. */
+export function refusalIn(answer: RunAnswer): Refusal {
+  assert(answer.kind === "refusal", `a refusal was expected: ${JSON.stringify(answer)}`);
+  return answer.refusal;
+}
+
+/** The result in an answer that must be one. */
+export function resultIn(answer: RunAnswer): RunResult {
+  assert(answer.kind === "result", `a result was expected: ${JSON.stringify(answer)}`);
+  return answer.result;
+}
+
+/** Every field of a result, sorted: the contract. */
+export const RESULT_FIELDS: readonly string[] = [
+  "argv",
+  "correlation_id",
+  "error",
+  "error_type",
+  "execution_time_sec",
+  "metadata",
+  "outcome",
+  "parsed",
+  "queue_time_sec",
+  "returncode",
+  "run_id",
+  "signal",
+  "stderr",
+  "stderr_bytes",
+  "stdout",
+  "stdout_bytes",
+  "target",
+  "timed_out",
+  "tool",
+  "truncated_stderr",
+  "truncated_stdout",
+];

@@ -1,0 +1,48 @@
+import { makeHttpApp } from "../../src/http/app.ts";
+import { originRules } from "../../src/http/origin_check.ts";
+import { HttpSessions } from "../../src/mcp/http_sessions.ts";
+import { McpService } from "../../src/mcp/service.ts";
+import { type EngineOptions, makeEngine, type TestEngine } from "./engine.ts";
+
+/** One in-memory request; an object as body is sent as JSON. */
+export interface Ask {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: BodyInit | object;
+  readonly signal?: AbortSignal;
+}
+
+/** An engine behind the HTTP service, without a socket. */
+export interface TestService extends TestEngine {
+  /** `ask("GET /livez")`. The Host header is the listener's own unless `headers` say otherwise. */
+  ask(route: string, options?: Ask): Promise<Response>;
+}
+
+/** The largest body that {@link makeService} takes. */
+export const MAX_BODY_BYTES = 4096;
+
+/** Puts the service together, as if it listened on 127.0.0.1:8080. */
+export function makeService(options: EngineOptions = {}): TestService {
+  const engine = makeEngine(options);
+  const service = new McpService({ ...engine, maxTextBytes: 4096, mayIntrude: false });
+  const sessions = new HttpSessions(service, { maxSessions: 4, idleMs: 60_000 }, engine.clock);
+  const rules = originRules("127.0.0.1", 8080, ["lab.example:8080"], ["https://page.example"]);
+  const app = makeHttpApp({ ...engine, sessions, origins: () => rules, maxBodyBytes: MAX_BODY_BYTES });
+  return {
+    ...engine,
+    ask: async (route, { headers = {}, body, signal } = {}) => {
+      const [method, path] = route.split(" ") as [string, string];
+      const isData = typeof body === "object" && Object.getPrototypeOf(body) === Object.prototype;
+      const request = new Request(`http://127.0.0.1:8080${path}`, {
+        method,
+        headers: {
+          host: "127.0.0.1:8080",
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: isData ? JSON.stringify(body) : body as BodyInit }),
+        ...(signal !== undefined && { signal }),
+      });
+      return await app.fetch(request);
+    },
+  };
+}
