@@ -5,6 +5,7 @@
  */
 import { choice, message, object, option, withDefault } from "@optique/core";
 import { folderOf } from "../core/paths.ts";
+import { quote } from "../core/text.ts";
 import { grantFlags, runGrants, THREADS } from "../confinement/permissions.ts";
 import { permissionsPage } from "../confinement/permissions_page.ts";
 import { readArguments } from "./arguments.ts";
@@ -40,6 +41,14 @@ export const run: Command = async (invocation) => {
   });
   for (const { tool, enabled, availability } of states) {
     if (enabled && !availability.available) io.stderr(`left out: ${tool.name}: ${availability.reason}\n`);
+  }
+  // Deno separates the paths of a flag by commas, and its versions disagree about how to write one inside a path.
+  const split = Object.values(grants).flatMap((items) => items === true ? [] : items).find((item) =>
+    item.includes(",")
+  );
+  if (split !== undefined) {
+    io.stderr(`${quote(split)}: a path with a comma cannot be granted; rename it\n`);
+    return EXIT.usage;
   }
   const flags = grantFlags(grants);
   if (options.format === "flags") io.stdout(`${flags.map(shellWord).join(" ")}\n`);
