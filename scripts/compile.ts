@@ -10,7 +10,7 @@
 import { compiledGrants, grantFlags } from "../src/confinement/permissions.ts";
 import { catalogCommands } from "./catalog_commands.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 const BUILD = `${ROOT}dist/build`;
 
 /** The program and, beside it in the same folder, the worker that it looks for there. */

@@ -47,12 +47,12 @@ async function printedFlags(): Promise<string[]> {
       `${ROOT}main.ts`,
       "permissions",
       "--format",
-      "flags",
+      "json",
       ...ARGUMENTS,
     ],
   }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout).trim().split(" ");
+  return JSON.parse(new TextDecoder().decode(stdout)).flags;
 }
 
 /** What is listed says which programs this machine has; what is missing is named with its package. */

@@ -15,7 +15,7 @@ const grants = compiledGrants(catalogCommands());
 export async function generatedFiles(): Promise<{ readonly path: string; readonly text: string }[]> {
   const config = JSON.parse(await Deno.readTextFile(fileOf("deno.json")));
   config.permissions.serve = Object.fromEntries(
-    PERMISSION_KINDS.filter((kind) => grants[kind] !== undefined).map((kind) => [kind, grants[kind]]),
+    PERMISSION_KINDS.map((kind) => [kind, grants[kind] ?? false]),
   );
   return [
     { path: "permissions.md", text: await formatted("md", permissionsPage(grants)) },

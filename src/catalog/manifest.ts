@@ -134,6 +134,8 @@ export const manifestSchema = z.strictObject({
   max_queue: maxQueueSchema.optional(),
   breaker: breakerSchema.default({}),
   success_exit_codes: z.array(z.int().min(0).max(255)).min(1).default([0]),
+  target_exit_codes: z.array(z.int().min(1).max(255)).default([])
+    .describe("Failures that say something about the target; the circuit breaker does not count them"),
   capabilities: z.array(z.enum(["net_raw"])).default([]),
   helpers: z.array(commandSchema).default([]).describe("Other programs that the tool may execute"),
   intrusive: z.boolean().default(false),

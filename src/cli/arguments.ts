@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type InferValue, message, type Parser } from "@optique/core";
+import { type InferValue, type Parser, text } from "@optique/core";
 import { runParserSync } from "@optique/core/facade";
 import { EXIT, Exit, type Invocation } from "./command.ts";
 
@@ -20,7 +20,7 @@ export function readArguments<P extends Parser<"sync", unknown, unknown>>(
     throw new Exit(code);
   };
   return runParserSync(parser, `bulkhead ${name}`, args, {
-    brief: message`${brief}`,
+    brief: [text(brief)],
     help: { option: true, onShow: exit(EXIT.ok) },
     aboveError: "usage",
     colors: false,

@@ -39,7 +39,8 @@ export const run: Command = async (invocation) => {
   // A person at a terminal asked for one result; what a server logs of a run would only stand around it.
   const setup = readSetup(configFlags({ ...options, logLevel: options.logLevel ?? "warning" }), io);
   const tool = setup.tools.find(({ tool }) => tool.name === options.tool)?.tool;
-  const parameters = readParameters(options.param, tool);
+  // Of an unknown tool the pipeline says so; its parameters have no types to be read by.
+  const parameters = readParameters(tool === undefined ? [] : options.param, tool);
   if (!parameters.ok) return refused(parameters.refusal, options.json, io);
   const engine = await startEngine(setup, options.tool);
   await engine.seal();

@@ -53,10 +53,15 @@ export function listenHttp(
   return {
     place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     ended: http.finished,
-    async close() {
-      // The server's own shutdown waits for open streams, so they are ended first.
+    async close(hurry) {
+      // The server's own shutdown waits for open streams, so they are ended first; and for clients that send half a
+      // request or read no answer, so it is not waited for without end.
       await sessions.closeAll();
-      await http.shutdown();
+      const hurried = new Promise<void>((resolve) => {
+        if (hurry.aborted) resolve();
+        else hurry.addEventListener("abort", () => resolve(), { once: true });
+      });
+      await Promise.race([http.shutdown(), hurried]);
     },
   };
 }

@@ -21,9 +21,10 @@ const logger = getLogger(["bulkhead", "server"]);
 /** The command. */
 export const run: Command = async (invocation) => {
   const { io } = invocation;
-  const setup = readSetup(configFlags(readArguments(parser, invocation)), io);
+  const flags = configFlags(readArguments(parser, invocation));
   // Heard from the beginning: whoever reads the ready line may send one at once.
   using signals = new StopSignals();
+  const setup = readSetup(flags, io);
   const { transport } = setup.config.server;
   const host = transport === "http" ? loopbackHost(setup.config.server.host, io) : "";
   // Each transport brings its own packages; they are loaded while the compartments come up.
@@ -99,6 +100,9 @@ class StopSignals implements Disposable {
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
+/** How long answers may take to reach their clients once every run has ended, in milliseconds. */
+const CLOSE_MS = 1000;
+
 /** Waits for a signal or the client's end; then an orderly stop, which a second signal cuts short. */
 async function untilStopped(
   signals: StopSignals,
@@ -114,5 +118,5 @@ async function untilStopped(
   // Nobody is left to take an answer when the client has closed its pipe.
   const graceMs = reason === "client" ? 0 : setup.config.server.shutdown_grace_period_sec * 1000;
   await engine.pipeline.shutDown(graceMs, signals.second);
-  await listener.close();
+  await listener.close(AbortSignal.any([signals.second, AbortSignal.timeout(CLOSE_MS)]));
 }

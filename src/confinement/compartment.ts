@@ -34,8 +34,8 @@ export type Execution =
 /** Called with each kept piece of output as it comes. */
 export type OutputListener = (stream: StreamName, bytes: Uint8Array) => void;
 
-/** How long after deadline and grace a compartment may take to answer, in milliseconds, before it counts as dead. */
-const OVERDUE_MS = 2000;
+/** How long after deadline and grace, twice, a compartment may take to answer before it counts as dead. */
+const OVERDUE_MS = 1000;
 
 /** What a compartment holds: no permission at all but the one to run `program`. */
 export function compartmentPermissions(program: string): Deno.PermissionOptionsObject {
@@ -130,12 +130,23 @@ export class Compartment {
           signal.removeEventListener("abort", cancel);
           resolve(execution);
         },
-        cancelOverdueTimer: this.#clock.after(overdueMs, () => this.#die("it did not answer in time")),
+        cancelOverdueTimer: this.#watch(overdueMs),
       });
       this.#send({ type: "run", order });
       if (signal.aborted) cancel();
       else signal.addEventListener("abort", cancel, { once: true });
     });
+  }
+
+  /**
+   * Declares the compartment dead when it has not answered in time. Time is asked for twice: when the whole process
+   * was stopped meanwhile, the answer may be waiting to be read, and is read between the two.
+   */
+  #watch(overdueMs: number): () => void {
+    let cancel = this.#clock.after(overdueMs, () => {
+      cancel = this.#clock.after(OVERDUE_MS, () => this.#die("it did not answer in time"));
+    });
+    return () => cancel();
   }
 
   /** Ends the worker. Runs inside it are reported as lost. */

@@ -39,7 +39,7 @@ export function workerSourceFolder(): string | null {
 export function runGrants(needs: GrantNeeds): Grants {
   const sources = workerSourceFolder();
   return {
-    run: needs.programs,
+    run: unique(needs.programs),
     read: unique([
       ...needs.readable,
       ...(sources === null ? [] : [sources]),
@@ -60,6 +60,9 @@ function netGrant({ host, port }: { readonly host: string; readonly port: number
 /** Whose files are trusted: those of root and of the server's own user and group. */
 const SYS_NAMES = ["uid", "gid"] as const;
 
+/** Without tokens nobody but this machine may connect. */
+const LOOPBACK_HOSTS = ["127.0.0.1", "[::1]"] as const;
+
 /**
  * The grants that are compiled into the executable. They cannot be narrowed later, so they name every place where a
  * catalog program may be; the configuration may be anywhere, and reading it ends before the first client is served.
@@ -68,7 +71,7 @@ export function compiledGrants(commands: readonly string[]): Grants {
   return {
     run: unique(commands.flatMap(programCandidates)),
     read: true,
-    net: ["127.0.0.1", "[::1]"],
+    net: LOOPBACK_HOSTS,
     env: ENVIRONMENT_NAMES,
     sys: SYS_NAMES,
   };
@@ -76,7 +79,8 @@ export function compiledGrants(commands: readonly string[]): Grants {
 
 /** The command-line flags of Deno that make these grants and no other; never a prompt. */
 export function grantFlags(grants: Grants): string[] {
-  const flags = ["--no-prompt"];
+  // Without the second, Deno lets code be imported from a list of hosts of its own.
+  const flags = ["--no-prompt", "--deny-import"];
   for (const kind of PERMISSION_KINDS) {
     const items = grants[kind];
     if (items === true) flags.push(`--allow-${kind}`);
@@ -89,17 +93,25 @@ export function grantFlags(grants: Grants): string[] {
  * Gives up every permission of the calling thread, for good.
  *
  * @param programs the paths that run was granted for; Deno keeps grants by path and forgets them by path
- * @throws {Error} when a permission is still there afterwards, so that nothing is served with it
+ * @throws {Error} when one of the permissions that a start may hold is still there afterwards, so that nothing is
+ * served with it
  */
 export async function giveUpPermissions(programs: readonly string[]): Promise<void> {
   for (const command of programs) await Deno.permissions.revoke({ name: "run", command });
   for (const name of PERMISSION_KINDS) await Deno.permissions.revoke({ name });
+  // A kind as a whole is "prompt" also while parts of it are granted, so the parts are what is asked for.
+  const descriptors: Deno.PermissionDescriptor[] = [
+    ...PERMISSION_KINDS.map((name) => ({ name })),
+    ...programs.map((command) => ({ name: "run", command }) as const),
+    ...ENVIRONMENT_NAMES.map((variable) => ({ name: "env", variable }) as const),
+    ...SYS_NAMES.map((kind) => ({ name: "sys", kind }) as const),
+    ...["/", ...PROGRAM_FOLDERS].map((path) => ({ name: "read", path }) as const),
+    ...LOOPBACK_HOSTS.map((host) => ({ name: "net", host }) as const),
+  ];
   const held: string[] = [];
-  for (const name of PERMISSION_KINDS) {
-    if ((await Deno.permissions.query({ name })).state === "granted") held.push(name);
-  }
-  for (const command of programs) {
-    if ((await Deno.permissions.query({ name: "run", command })).state === "granted") held.push(command);
+  for (const descriptor of descriptors) {
+    const { state } = await Deno.permissions.query(descriptor);
+    if (state === "granted") held.push(JSON.stringify(descriptor));
   }
   if (held.length > 0) throw new Error(`permissions could not be given up: ${held.join(", ")}`);
 }

@@ -15,7 +15,7 @@ const PURPOSES: Readonly<Record<PermissionKind, string>> = {
   env: "The configuration's variables; never a secret.",
   sys: "The server's own user and group: programs that others may write are refused.",
   ffi: "No native code is loaded.",
-  import: "No code is loaded from the network.",
+  import: "No code is loaded from the network: `--deny-import` takes even Deno's own list of hosts away.",
 };
 
 /** What the person who relies on this must know. */
@@ -41,6 +41,11 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
     "It has no home and no folder for temporary files, and starts in `/`; nothing else stops it from writing where the user may.",
   ],
   ["Host names", "They are refused, except `localhost`: this version does not resolve names."],
+  ["The server's own listener", "With `loopback` allowed, a tool may be aimed at it."],
+  [
+    "Scripts of nmap",
+    "`-sV` runs those of nmap's category `version`. No other script can be asked for; `-A` is marked intrusive.",
+  ],
   ["Raw sockets", "A tool that declares `capabilities: [net_raw]` is unavailable in this version."],
 ];
 

@@ -7,7 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import { type Context, Hono } from "hono";
 import { newId } from "../core/ids.ts";
 import type { Refusal } from "../core/refusal.ts";
-import { escapeControls, quote } from "../core/text.ts";
+import { escapeControls, escapeControlsInJson, quote } from "../core/text.ts";
 import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { toolInformation } from "../runs/describe_tool.ts";
@@ -81,6 +81,8 @@ export function makeHttpApp(parts: HttpParts): Hono {
 
   app.on(["GET", "POST", "DELETE"], "/mcp", async (context) => {
     const request = context.req.raw;
+    // A HEAD is routed as a GET, and would open a stream that nobody reads and nobody ends.
+    if (request.method === "HEAD") return methodNotAllowed(context.req.path, "GET, POST, DELETE");
     if (request.method !== "POST") return await sessions.handle(request, undefined);
     const body = await readJsonBody(request, parts.maxBodyBytes);
     if (body.ok) return await sessions.handle(request, body.value);
@@ -95,19 +97,7 @@ export function makeHttpApp(parts: HttpParts): Hono {
 
   app.notFound((context) => {
     const allow = METHODS.find(([path]) => path.test(context.req.path))?.[1];
-    if (allow !== undefined) {
-      return problem(
-        {
-          status: 405,
-          title: "Method not allowed",
-          detail: `${context.req.path} takes ${allow}`,
-          errorType: "validation_error",
-          remedy: `Use ${allow}.`,
-        },
-        newId(),
-        { allow },
-      );
-    }
+    if (allow !== undefined) return methodNotAllowed(context.req.path, allow);
     return problem({
       status: 404,
       title: "Not found",
@@ -154,5 +144,17 @@ async function execute(context: Context, { pipeline, maxBodyBytes }: HttpParts):
     { signal: context.req.raw.signal, mayIntrude: false },
   );
   if (answer.kind === "refusal") return refusalProblem(answer.refusal, answer.correlationId);
-  return context.json(answer.result);
+  const headers = { "content-type": "application/json" };
+  return new Response(escapeControlsInJson(JSON.stringify(answer.result)), { headers });
+}
+
+function methodNotAllowed(path: string, allow: string): Response {
+  const body = {
+    status: 405,
+    title: "Method not allowed",
+    detail: `${path} takes ${allow}`,
+    errorType: "validation_error",
+    remedy: `Use ${allow}.`,
+  };
+  return problem(body, newId(), { allow });
 }

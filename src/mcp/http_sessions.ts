@@ -38,6 +38,7 @@ export class HttpSessions {
   readonly #limits: SessionLimits;
   readonly #clock: Clock;
   readonly #sessions = new Map<string, Session>();
+  #opening = 0;
 
   constructor(service: McpService, limits: SessionLimits, clock: Clock) {
     this.#service = service;
@@ -70,10 +71,16 @@ export class HttpSessions {
         "Bad Request: an initialize request or the header Mcp-Session-Id is needed",
       );
     }
-    if (this.#sessions.size >= this.#limits.maxSessions) {
+    if (this.#sessions.size + this.#opening >= this.#limits.maxSessions) {
       return rpcError(503, -32000, `All ${this.#limits.maxSessions} sessions are in use: try again later`);
     }
-    return await this.#forward(await this.#open(), request, body);
+    // The place is taken before anything is waited for; the session counts by itself once it is initialised.
+    this.#opening++;
+    try {
+      return await this.#forward(await this.#open(), request, body);
+    } finally {
+      this.#opening--;
+    }
   }
 
   /** Ends every session; calls that go on are cancelled. */
@@ -105,6 +112,9 @@ export class HttpSessions {
 
   async #forward(session: Session, request: Request, body: unknown): Promise<Response> {
     const ids = messagesOf(body).flatMap((message) => requestIdOf(message));
+    if (new Set(ids).size < ids.length || ids.some((id) => session.clients.has(id))) {
+      return rpcError(400, -32600, "Invalid Request: a request with this id is still being answered");
+    }
     const gone = new AbortController();
     request.signal.addEventListener("abort", () => gone.abort(), { once: true });
     for (const id of ids) session.clients.set(id, gone.signal);

@@ -5,6 +5,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import * as z from "zod";
 import {
   AjvJsonSchemaValidator,
   CallToolRequestSchema,
@@ -19,6 +20,9 @@ import {
 import type { McpService } from "./service.ts";
 
 const logger = getLogger(["bulkhead", "mcp"]);
+
+/** Any call: given the strict schema, the SDK answers bad parameters as an internal error. */
+const AnyCallSchema = z.looseObject({ method: z.literal("tools/call"), params: z.unknown() });
 
 /** One for all servers: each would otherwise make its own. */
 const validator = new AjvJsonSchemaValidator();
@@ -43,8 +47,9 @@ export function legacyServer(service: McpService, origin?: RequestOrigin): Serve
     ListToolsRequestSchema,
     async () => ({ tools: await service.listTools() }) as unknown as ListToolsResult,
   );
-  server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
-    const { name, arguments: args = {} } = request.params;
+  server.setRequestHandler(AnyCallSchema, async (request, extra) => {
+    // The SDK has checked the request by now, and answered a bad one with -32602.
+    const { name, arguments: args = {} } = CallToolRequestSchema.parse(request).params;
     const gone = origin?.disconnection(extra.requestId);
     extra.signal.addEventListener("abort", () => origin?.endAnswer(extra.requestId), { once: true });
     const signal = gone === undefined ? extra.signal : AbortSignal.any([extra.signal, gone]);

@@ -19,8 +19,9 @@ export interface StdioConnection {
 /** Serves the client at the other end of standard input and output. */
 export async function serveStdio(service: McpService): Promise<StdioConnection> {
   const server = legacyServer(service);
-  // The SDK's transport does not notice the end of its input.
+  // The SDK's transport does not notice the end of its input; it closes by itself when a message is too large.
   const closed = new Promise<void>((resolve) => {
+    server.onclose = resolve;
     process.stdin.once("end", resolve);
     process.stdin.once("close", resolve);
     process.stdin.once("error", () => resolve());

@@ -100,9 +100,12 @@ export const GUARDED_RANGES: readonly GuardedRange[] = [
   guarded("::/128", "the unspecified address (RFC 4291)"),
   guarded("fe80::/10", "link-local (RFC 4291)"),
   guarded("ff00::/8", "multicast (RFC 4291)"),
-  // Both carry an IPv4 address inside, past the rules for that address.
+  // These carry an IPv4 address inside, past the rules for that address.
   guarded("64:ff9b::/96", "an IPv4 address behind NAT64 (RFC 6052)"),
+  guarded("64:ff9b:1::/48", "an IPv4 address behind NAT64 (RFC 8215)"),
+  guarded("2001::/32", "an IPv4 address in Teredo (RFC 4380)"),
   guarded("2002::/16", "an IPv4 address in 6to4 (RFC 3056)"),
+  guarded("::/96", "an IPv4-compatible address (RFC 4291)"),
 ];
 
 function guarded(network: string, name: string): GuardedRange {

@@ -20,6 +20,8 @@ export interface Classification {
 export interface ClassificationRules {
   readonly toolName: string;
   readonly successExitCodes: readonly number[];
+  /** Failures that are about the target: one host that is down must not take the tool from all others. */
+  readonly targetExitCodes: readonly number[];
   readonly timeoutMs: number;
   /** A deadline that the caller made shorter says nothing about the tool's health. */
   readonly callerShortened: boolean;
@@ -68,6 +70,6 @@ export function classify(ending: Ending, rules: ClassificationRules): Classifica
     outcome: "failure",
     error: `${toolName} ended with exit code ${ending.code}`,
     errorType: "execution_error",
-    breaker: "failure",
+    breaker: rules.targetExitCodes.includes(ending.code) ? "excluded" : "failure",
   };
 }

@@ -206,12 +206,10 @@ export class Pipeline {
       throw new Error(`${tool.name} was resolved without a program`);
     }
     const runId = newId();
-    logger.info("run started", {
-      run_id: runId,
-      tool: tool.name,
-      correlation_id: correlationId,
-      args: plan.args,
-    });
+    const about = { run_id: runId, tool: tool.name, correlation_id: correlationId };
+    logger.info("run started", { ...about, target: plan.target });
+    // Arguments may hold a caller's secrets, such as a header with a token.
+    logger.debug("arguments", { ...about, args: plan.args });
     const execution = await executor.run(
       {
         id: runId,
@@ -243,6 +241,7 @@ export class Pipeline {
       ? classify(ending, {
         toolName: tool.name,
         successExitCodes: tool.manifest.success_exit_codes,
+        targetExitCodes: tool.manifest.target_exit_codes,
         timeoutMs: plan.timeoutMs,
         callerShortened: plan.callerShortened,
       })

@@ -49,6 +49,7 @@ Deno.test("manifest: what is left out has these defaults", () => {
     limits: {},
     breaker: {},
     success_exit_codes: [0],
+    target_exit_codes: [],
     capabilities: [],
     helpers: [],
     intrusive: false,

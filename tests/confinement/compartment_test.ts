@@ -106,6 +106,7 @@ Deno.test("a compartment that does not answer past deadline and grace counts as 
   const clock = new FakeClock();
   using opened = open(SHELL, clock);
   const running = opened.compartment.run(order("exec sleep 0.5", { deadlineMs: 10_000 }), never);
+  // Deadline, grace, a second, and once more a second.
   clock.advance(12_199);
   assert.equal(opened.compartment.death, null);
   clock.advance(1);

@@ -13,9 +13,12 @@ import {
 
 const needs = { programs: ["/usr/bin/nmap"], readable: ["/etc/b.yaml", "/m"], listener: null } as const;
 
-Deno.test("flags: no grants are no flags but the one against prompts", () => {
-  assert.deepEqual(grantFlags({}), ["--no-prompt"]);
-  assert.deepEqual(grantFlags({ run: [], net: [], env: [] }), ["--no-prompt"]);
+/** Always there: no prompt, and no code from the hosts that Deno would load from by default. */
+const NOTHING = ["--no-prompt", "--deny-import"];
+
+Deno.test("flags: no grants are no flags but those that refuse", () => {
+  assert.deepEqual(grantFlags({}), NOTHING);
+  assert.deepEqual(grantFlags({ run: [], net: [], env: [] }), NOTHING);
 });
 
 Deno.test("flags: one for each kind, and a bare one for everything", () => {
@@ -27,7 +30,7 @@ Deno.test("flags: one for each kind, and a bare one for everything", () => {
     sys: ["uid"],
   };
   assert.deepEqual(grantFlags(grants), [
-    "--no-prompt",
+    ...NOTHING,
     "--allow-run=/a,/b",
     "--allow-read",
     "--allow-net=127.0.0.1:80",
@@ -38,7 +41,7 @@ Deno.test("flags: one for each kind, and a bare one for everything", () => {
 
 Deno.test("flags: an empty list is never written as a bare flag, which would grant everything", () => {
   const empty = Object.fromEntries(PERMISSION_KINDS.map((kind) => [kind, []]));
-  assert.deepEqual(grantFlags(empty), ["--no-prompt"]);
+  assert.deepEqual(grantFlags(empty), NOTHING);
 });
 
 Deno.test("run grants: the programs, what is read, and nothing to the network over stdio", () => {

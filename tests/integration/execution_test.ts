@@ -158,7 +158,7 @@ Deno.test("tools.overrides.NAME.command replaces a built-in tool's program", opt
     JSON.stringify({ tools: { overrides: { nmap: { command: script } } } }),
   );
   const { stdout } = await bulkhead(["call", "nmap", "--json", "--config", config, "--target", "10.0.0.5"]);
-  assert.equal(JSON.parse(stdout).stdout, "-n -oX - -T4 10.0.0.5 ");
+  assert.equal(JSON.parse(stdout).stdout, "-n --datadir /usr/share/nmap -oX - -T4 10.0.0.5 ");
 });
 
 Deno.test("nmap is stopped in the middle of a scan and its time-out is said", async () => {

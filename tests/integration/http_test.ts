@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { bulkhead, startHttp } from "./support/bulkhead.ts";
 import { openPorts } from "./support/lab.ts";
-import { hasProgram } from "./support/programs.ts";
+import { hasProgram, TestFolder } from "./support/programs.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -130,36 +130,81 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   }
 }
 
-Deno.test("a call that its client cancels ends: the program, and the stream that would have carried the answer", async () => {
-  if (!hasProgram("nmap")) return;
-  await using server = await startHttp(["--allow-target", "loopback"]);
+/** Speaks MCP by hand, for what no client's library would send. */
+async function mcpSession(url: string) {
   const send = (headers: Record<string, string>, message: unknown) =>
-    fetch(`${server.url}/mcp`, {
+    fetch(`${url}/mcp`, {
       method: "POST",
       headers: { ...JSON_TYPE, accept: "application/json, text/event-stream", ...headers },
-      body: JSON.stringify(message),
+      body: JSON.stringify({ jsonrpc: "2.0", ...message as object }),
     });
   const clientInfo = { name: "test", version: "1" };
-  const initialized = await send({}, {
-    jsonrpc: "2.0",
-    id: 0,
-    method: "initialize",
-    params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo },
-  });
-  await initialized.body?.cancel();
-  const session = { "mcp-session-id": initialized.headers.get("mcp-session-id")! };
-  const call = await send(session, {
-    jsonrpc: "2.0",
-    id: 1,
-    method: "tools/call",
-    params: { name: "nmap", arguments: { target: "127.0.0.0/22", timing: 0 } },
-  });
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+  const initialized = await send({}, { id: 0, method: "initialize", params });
+  await initialized.text();
+  const headers = { "mcp-session-id": initialized.headers.get("mcp-session-id") ?? "" };
+  return { status: initialized.status, headers, send: (message: unknown) => send(headers, message) };
+}
+
+const SLOW_SCAN = { name: "nmap", arguments: { target: "127.0.0.0/22", timing: 0 } };
+
+Deno.test("a call that its client cancels ends: the program, and the stream for its answer", async () => {
+  if (!hasProgram("nmap")) return;
+  await using server = await startHttp(["--allow-target", "loopback"]);
+  const session = await mcpSession(server.url);
+  const call = await session.send({ id: 1, method: "tools/call", params: SLOW_SCAN });
   await until(async () => (await running(server.url)) === 1);
+  const repeated = await session.send({ id: 1, method: "ping" });
+  assert.equal(repeated.status, 400, "an id that is still being answered");
+  await repeated.body?.cancel();
   const params = { requestId: 1, reason: "no longer wanted" };
-  const cancelled = await send(session, { jsonrpc: "2.0", method: "notifications/cancelled", params });
+  const cancelled = await session.send({ method: "notifications/cancelled", params });
   assert.equal(cancelled.status, 202);
   assert.doesNotMatch(await call.text(), /"id":1/);
   await until(async () => (await running(server.url)) === 0);
+});
+
+Deno.test("parameters that are none are the caller's mistake: -32602", async () => {
+  await using server = await startHttp([]);
+  const session = await mcpSession(server.url);
+  for (const params of [{}, { name: "nmap", arguments: [] }, { name: 1 }]) {
+    const answer = await (await session.send({ id: 1, method: "tools/call", params })).text();
+    assert.match(answer, /"code":-32602,/);
+  }
+});
+
+Deno.test("the limit of sessions holds when many ask at once, and HEAD opens nothing", async () => {
+  using folder = new TestFolder();
+  const config = folder.write("config.yaml", "mcp: { max_sessions: 4 }\n");
+  await using server = await startHttp(["--config", config]);
+  const sessions = await Promise.all(Array.from({ length: 30 }, () => mcpSession(server.url)));
+  assert.equal(sessions.filter(({ status }) => status === 200).length, 4);
+  assert.equal(sessions.filter(({ status }) => status === 503).length, 26);
+  const headers = sessions.find(({ status }) => status === 200)!.headers;
+  const head = await fetch(`${server.url}/mcp`, { method: "HEAD", headers });
+  assert.equal(head.status, 405);
+});
+
+Deno.test("a server ends although a client sends half a request and waits", async () => {
+  await using server = await startHttp([]);
+  const { hostname, port } = new URL(server.url);
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  const half =
+    `POST /tools/nmap/execute HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: application/json\r\n`;
+  await connection.write(new TextEncoder().encode(`${half}Content-Length: 100\r\n\r\n{`));
+  // The listener answers others, so the half request has been taken as well.
+  await (await fetch(`${server.url}/livez`)).text();
+  assert.equal(await server.stop(), 0);
+});
+
+Deno.test("targets that refuse a connection do not open the breaker for the others", async () => {
+  if (!hasProgram("curl")) return;
+  await using server = await startHttp(["--allow-target", "loopback"]);
+  const target = `http://127.0.0.1:${closedPort()}/`;
+  for (let attempt = 0; attempt < 7; attempt++) {
+    const { outcome, returncode } = await (await execute(server.url, "curl", { target })).json();
+    assert.deepEqual([outcome, returncode], ["failure", 7]);
+  }
 });
 
 Deno.test("SIGTERM ends the server with 0, SIGINT too", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { relativeImports, sourceFiles, violations } from "../../scripts/check_layers.ts";
 import { fileOf, generatedFiles } from "../../scripts/permissions_page.ts";
 import { BINARY, inspect } from "./support/bulkhead.ts";
+import { standInManifest, TestFolder } from "./support/programs.ts";
 
 const options = { ignore: BINARY !== null };
 
@@ -33,6 +34,32 @@ Deno.test("README has no -A, and its commands are the ones that there are", opti
   const commands = [...help.matchAll(/^ {2}([a-z]+) {2}/gm)].map((match) => match[1]!);
   assert.notEqual(commands.length, 0);
   for (const command of commands) assert.match(readme, new RegExp(`bulkhead ${command}\\b`), command);
+});
+
+Deno.test("README's examples of configuration and manifests are valid", options, async () => {
+  const readme = Deno.readTextFileSync(fileOf("README.md"));
+  const blocks = [...readme.matchAll(/^```yaml\n([^]*?)^```$/gm)].map((match) => match[1]!);
+  assert.equal(blocks.length, 2);
+  for (const block of blocks) {
+    using folder = new TestFolder();
+    const isManifest = block.startsWith("name:");
+    folder.write(isManifest ? "tools/example.yaml" : "config.yaml", block);
+    const args = isManifest
+      ? ["--tools", `${folder.path}/tools`]
+      : ["--config", `${folder.path}/config.yaml`];
+    const { code, stderr } = await inspect(["check", ...args]);
+    assert.equal(code, 0, stderr);
+  }
+});
+
+Deno.test("the flags are printed as one line for a shell, and as a list", options, async () => {
+  using folder = new TestFolder();
+  folder.write("with space/x.yaml", standInManifest("x", "id"));
+  const args = ["permissions", "--tools", `${folder.path}/with space`, "--format"];
+  const line = (await inspect([...args, "flags"])).stdout.trim();
+  const { flags } = JSON.parse((await inspect([...args, "json"])).stdout);
+  const shell = await new Deno.Command("/bin/sh", { args: ["-c", `printf '%s\\n' ${line}`] }).output();
+  assert.deepEqual(new TextDecoder().decode(shell.stdout).trim().split("\n"), flags);
 });
 
 Deno.test("every package that is imported is recorded in README", options, () => {

@@ -5,6 +5,7 @@ import { endingOf } from "../support/engine.ts";
 
 const rules: ClassificationRules = {
   toolName: "probe",
+  targetExitCodes: [7],
   successExitCodes: [0, 1],
   timeoutMs: 2500,
   callerShortened: false,
@@ -17,6 +18,7 @@ const TABLE:
     ["exit code 0", { code: 0 }, rules, "success", null, "success"],
     ["another success exit code", { code: 1 }, rules, "success", null, "success"],
     ["any other exit code", { code: 2 }, rules, "failure", "execution_error", "failure"],
+    ["an exit code about the target", { code: 7 }, rules, "failure", "execution_error", "excluded"],
     ["a signal", { code: null, signal: "SIGSEGV" }, rules, "killed", "resource_exhausted", "failure"],
     [
       "its time-out",

@@ -47,7 +47,7 @@ export async function commandLine(args: readonly string[]): Promise<[string, ...
 const CONFIGURING = ["--config", "--tools", "--allow-target", "--transport", "--host", "--port"];
 const printed = new Map<string, Promise<string[]>>();
 
-/** The flags that `bulkhead permissions --format flags` prints for a command line, word for word. */
+/** The flags that `bulkhead permissions` prints for a command line. */
 export function printedFlags(args: readonly string[]): Promise<string[]> {
   const configuring = args.flatMap((arg, index) => CONFIGURING.includes(arg) ? [arg, args[index + 1]!] : []);
   const key = configuring.join("\0");
@@ -65,11 +65,11 @@ async function readFlags(configuring: readonly string[]): Promise<string[]> {
     `${ROOT}main.ts`,
     "permissions",
     "--format",
-    "flags",
+    "json",
     ...configuring,
   ]);
   if (finished.code !== 0) throw new Error(`permissions failed: ${finished.stderr}`);
-  return finished.stdout.trim().split(" ");
+  return JSON.parse(finished.stdout).flags;
 }
 
 /** Runs `bulkhead ARGS` to its end. */
