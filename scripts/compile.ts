@@ -52,6 +52,7 @@ await deno(
   "--quiet",
   "--no-check",
   "--unstable-worker-options",
+  "--unstable-no-legacy-abort",
   ...grantFlags(compiledGrants(catalogCommands())),
   ...BUNDLES.slice(1).map(({ bundle }) => `--include=${bundle}`),
   `--output=${output}`,

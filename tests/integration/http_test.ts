@@ -160,6 +160,7 @@ Deno.test("a call that its client cancels ends: the program, and the stream for 
   const params = { requestId: 1, reason: "no longer wanted" };
   const cancelled = await session.send({ method: "notifications/cancelled", params });
   assert.equal(cancelled.status, 202);
+  await cancelled.body?.cancel();
   assert.doesNotMatch(await call.text(), /"id":1/);
   await until(async () => (await running(server.url)) === 0);
 });
@@ -183,6 +184,7 @@ Deno.test("the limit of sessions holds when many ask at once, and HEAD opens not
   const headers = sessions.find(({ status }) => status === 200)!.headers;
   const head = await fetch(`${server.url}/mcp`, { method: "HEAD", headers });
   assert.equal(head.status, 405);
+  await head.body?.cancel();
 });
 
 Deno.test("a server ends although a client sends half a request and waits", async () => {
