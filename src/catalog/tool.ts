@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ArgumentGrammar, FlagSpec, ParameterSpec } from "../policy/grammar.ts";
+import type { ArgumentGrammar, FlagSpec, ParameterSpec } from "../policy/flags.ts";
 import type { ValueSpec } from "../policy/value.ts";
 import type { Manifest } from "./manifest.ts";
 import type { LoadedManifest } from "./load.ts";

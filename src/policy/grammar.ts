@@ -4,39 +4,19 @@
  *
  * @module
  */
-import { split } from "shlex";
-import { escapeControls, hasControls, quote } from "../core/text.ts";
+import { escapeControls, quote } from "../core/text.ts";
 import { nearest } from "../documents/nearest.ts";
+import { readExtraArgs } from "./extra_args.ts";
+import {
+  allFlags,
+  type ArgumentGrammar,
+  type FlagSpec,
+  type Occurrence,
+  type ParameterSpec,
+  Refused,
+} from "./flags.ts";
 import type { TargetPolicy } from "./target_policy.ts";
-import { describeValue, readJsonValue, readTextValue, shownValue, type ValueSpec } from "./value.ts";
-
-/** One flag: its value, if it takes one, and how it is written. */
-export interface FlagSpec {
-  /** The flag's value; absent or boolean for a flag that stands alone. */
-  readonly value?: ValueSpec;
-  /** Written together: `-T4`, `--rate=100`. Otherwise flag and value are two arguments. */
-  readonly join: boolean;
-  /** Whether it may be given more than once. */
-  readonly repeat: boolean;
-  /** Whether it needs leave. */
-  readonly intrusive: boolean;
-}
-
-/** A typed parameter: a flag with a name of its own. */
-export interface ParameterSpec extends FlagSpec {
-  readonly value: ValueSpec;
-  readonly flag: string;
-  /** Used when the caller gives neither the parameter nor its flag. */
-  readonly default?: unknown;
-  readonly required: boolean;
-}
-
-/** All that a caller may say to one tool. */
-export interface ArgumentGrammar {
-  readonly parameters: ReadonlyMap<string, ParameterSpec>;
-  /** The flags of `extra_args`; a parameter's flag belongs to them without being listed. */
-  readonly flags: ReadonlyMap<string, FlagSpec>;
-}
+import { describeValue, readJsonValue, shownValue } from "./value.ts";
 
 /** What a caller said. */
 export interface ArgumentRequest {
@@ -48,20 +28,6 @@ export interface ArgumentRequest {
 export type ArgumentDecision =
   | { readonly ok: true; readonly args: readonly string[]; readonly intrusive: readonly string[] }
   | { readonly ok: false; readonly field: string; readonly error: string; readonly remedy: string };
-
-/** A flag as it was said once, with its checked value. */
-interface Occurrence {
-  readonly flag: string;
-  readonly spec: FlagSpec;
-  readonly value: string | null;
-  /** Where it was said, for messages. */
-  readonly field: string;
-}
-
-/** An expected refusal, thrown inside this module alone and returned by {@link decideArguments}. */
-class Refused {
-  constructor(readonly field: string, readonly error: string, readonly remedy: string) {}
-}
 
 /**
  * Checks parameters and extra arguments and renders them in one normalised spelling.
@@ -143,124 +109,6 @@ function occurrenceOf(
   }
   if (spec.value.type !== "boolean") return [{ flag: spec.flag, spec, value: reading.text, field }];
   return reading.text === "true" ? [{ flag: spec.flag, spec, value: null, field }] : [];
-}
-
-function readExtraArgs(
-  text: string,
-  grammar: ArgumentGrammar,
-  policy: TargetPolicy,
-  maxBytes: number,
-): Occurrence[] {
-  const field = "extra_args";
-  const bytes = new TextEncoder().encode(text).length;
-  if (bytes > maxBytes) {
-    throw new Refused(
-      field,
-      `extra_args is ${bytes} bytes long; at most ${maxBytes} are taken`,
-      "Shorten it; a person may raise security.max_args_length.",
-    );
-  }
-  if (hasControls(text)) {
-    throw new Refused(
-      field,
-      "extra_args holds a control character or a newline",
-      "Give it as one plain line.",
-    );
-  }
-  const flags = allFlags(grammar);
-  const tokens = tokenise(text);
-  const occurrences: Occurrence[] = [];
-  for (let index = 0; index < tokens.length; index++) {
-    const token = tokens[index]!;
-    const match = matchFlag(token, flags);
-    if (match === null) throw unknownToken(token, flags);
-    let value = match.value;
-    const { flag, spec } = match;
-    if (takesValue(spec)) {
-      if (value === null) {
-        index++;
-        value = tokens[index] ?? null;
-      }
-      if (value === null) {
-        throw new Refused(
-          field,
-          `flag ${flag} needs a value`,
-          `Give ${describeValue(spec.value)} after ${flag}.`,
-        );
-      }
-      const reading = readTextValue(value, spec.value, policy);
-      if (!reading.ok) {
-        throw new Refused(
-          field,
-          `the value of ${flag} is ${quote(value)}; expected ${reading.expected}`,
-          `Give ${flag} ${describeValue(spec.value)}.`,
-        );
-      }
-      value = reading.text;
-    } else if (value !== null) {
-      throw new Refused(field, `flag ${flag} takes no value`, `Write ${flag} alone.`);
-    }
-    occurrences.push({ flag, spec, value, field });
-  }
-  return occurrences;
-}
-
-function allFlags(grammar: ArgumentGrammar): Map<string, FlagSpec> {
-  const flags = new Map(grammar.flags);
-  for (const parameter of grammar.parameters.values()) flags.set(parameter.flag, parameter);
-  return flags;
-}
-
-function takesValue(spec: FlagSpec): spec is FlagSpec & { readonly value: ValueSpec } {
-  return spec.value !== undefined && spec.value.type !== "boolean";
-}
-
-function tokenise(text: string): string[] {
-  try {
-    return split(text);
-  } catch (error) {
-    throw new Refused(
-      "extra_args",
-      `extra_args cannot be split into words: ${(error as Error).message}`,
-      "Close every quotation mark.",
-    );
-  }
-}
-
-/**
- * Finds the flag that `token` is: the exact name, `--name=value`, or, for a flag declared joined, the name with its
- * value right behind it. No other prefix counts, so `-proxy` is never `-p` with the value `roxy` (D5).
- */
-function matchFlag(
-  token: string,
-  flags: ReadonlyMap<string, FlagSpec>,
-): { flag: string; spec: FlagSpec; value: string | null } | null {
-  const exact = flags.get(token);
-  if (exact !== undefined) return { flag: token, spec: exact, value: null };
-  const equals = token.indexOf("=");
-  if (token.startsWith("--") && equals > 0) {
-    const flag = token.slice(0, equals);
-    const spec = flags.get(flag);
-    return spec === undefined ? null : { flag, spec, value: token.slice(equals + 1) };
-  }
-  const short = token.slice(0, 2);
-  const spec = /^-[A-Za-z0-9]/.test(short) ? flags.get(short) : undefined;
-  return spec?.join === true ? { flag: short, spec, value: token.slice(2) } : null;
-}
-
-function unknownToken(token: string, flags: ReadonlyMap<string, FlagSpec>): Refused {
-  const known = [...flags.keys()];
-  const list = known.length === 0 ? "This tool takes no extra_args." : `Its flags are: ${known.join(" ")}.`;
-  if (!token.startsWith("-") || token === "-" || token === "--") {
-    return new Refused(
-      "extra_args",
-      `extra_args holds ${quote(token)}, which is neither a flag nor a flag's value`,
-      list,
-    );
-  }
-  const near = nearest(token, known);
-  const hint = near === null ? "" : `; did you mean ${near}?`;
-  return new Refused("extra_args", `flag ${quote(token)} is not one that this tool takes${hint}`, list);
 }
 
 function refuseRepetition(said: readonly Occurrence[]): void {

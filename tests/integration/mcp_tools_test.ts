@@ -2,32 +2,10 @@
 import assert from "node:assert/strict";
 import { connectHttp, connectStdio } from "./support/client.ts";
 import { openPorts, tlsServer, webServer } from "./support/lab.ts";
+import { RESULT_FIELDS } from "../support/engine.ts";
 import { hasProgram, TestFolder } from "./support/programs.ts";
 
 const LOOPBACK = ["--allow-target", "loopback"];
-const RESULT_FIELDS = [
-  "argv",
-  "correlation_id",
-  "error",
-  "error_type",
-  "execution_time_sec",
-  "metadata",
-  "outcome",
-  "parsed",
-  "queue_time_sec",
-  "returncode",
-  "run_id",
-  "signal",
-  "stderr",
-  "stderr_bytes",
-  "stdout",
-  "stdout_bytes",
-  "target",
-  "timed_out",
-  "tool",
-  "truncated_stderr",
-  "truncated_stdout",
-];
 
 // The client's own transport lets a timer run out after it is closed.
 const options = { sanitizeOps: false, sanitizeResources: false };

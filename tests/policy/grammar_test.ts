@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  type ArgumentDecision,
-  type ArgumentGrammar,
-  decideArguments,
-  type FlagSpec,
-  type ParameterSpec,
-} from "../../src/policy/grammar.ts";
+import { type ArgumentDecision, decideArguments } from "../../src/policy/grammar.ts";
+import type { ArgumentGrammar, FlagSpec, ParameterSpec } from "../../src/policy/flags.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
 import type { ValueSpec } from "../../src/policy/value.ts";
 import { keepsTo, noTargets } from "./support.ts";
