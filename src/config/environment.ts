@@ -42,7 +42,7 @@ export const UNSUPPORTED_ENVIRONMENT: readonly string[] = [
 ];
 
 /** Variables that say where the configuration file is. */
-export const LOCATION_ENVIRONMENT: readonly string[] = ["MCP_CONFIG_FILE", "XDG_CONFIG_HOME", "HOME"];
+const LOCATION_ENVIRONMENT: readonly string[] = ["MCP_CONFIG_FILE", "XDG_CONFIG_HOME", "HOME"];
 
 /** Every name that the program reads: what `--allow-env` grants. */
 export const ENVIRONMENT_NAMES: readonly string[] = [

@@ -50,7 +50,7 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string {
 }
 
 /** Lists allowed values: `"tcp"`, or `one of "tcp", "udp"`. */
-export function listValues(values: readonly unknown[]): string {
+function listValues(values: readonly unknown[]): string {
   const list = values.map((value) => describeValue(value)).join(", ");
   return values.length === 1 ? list : `one of ${list}`;
 }

@@ -30,7 +30,7 @@ const KEYWORDS: Readonly<Record<string, { networks: readonly string[]; names?: r
 };
 
 /** What an entry may be, for messages. */
-export const RULE_FORMS = "RFC1918, ULA, loopback, a CIDR or address, an exact host name, or a .suffix";
+const RULE_FORMS = "RFC1918, ULA, loopback, a CIDR or address, an exact host name, or a .suffix";
 
 /**
  * Reads one entry.

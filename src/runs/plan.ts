@@ -24,7 +24,7 @@ export interface RunRequest {
 }
 
 /** The fields of a {@link RunRequest}. */
-export const REQUEST_FIELDS = [
+const REQUEST_FIELDS = [
   "target",
   "parameters",
   "extra_args",
