@@ -168,18 +168,18 @@ export class Pipeline {
     if (plan.intrusive.length === 0) return { ok: true, value: null };
     const what = plan.intrusive.join(", ");
     const { allowIntrusive, confirmIntrusive } = this.#parts.settings;
-    if (!mayIntrude) {
-      return no({
-        condition: "approval_required",
-        error: `intrusive use (${what}) is not open to callers over HTTP without a token`,
-        remedy: "Use stdio or the command line, where the configuration decides. Leave it out otherwise.",
-      });
-    }
     if (!allowIntrusive) {
       return no({
         condition: "approval_required",
         error: `intrusive use (${what}) is not allowed`,
         remedy: "A person may allow it with security.allow_intrusive: true. Leave it out otherwise.",
+      });
+    }
+    if (!mayIntrude) {
+      return no({
+        condition: "approval_required",
+        error: `intrusive use (${what}) is not open to callers over HTTP without a token`,
+        remedy: "Use stdio or the command line, where the configuration decides. Leave it out otherwise.",
       });
     }
     if (confirmIntrusive) {
