@@ -161,6 +161,24 @@ Deno.test("tools.overrides.NAME.command replaces a built-in tool's program", opt
   assert.equal(JSON.parse(stdout).stdout, "-n --datadir /usr/share/nmap -oX - -T4 10.0.0.5 ");
 });
 
+Deno.test("arguments, which may hold a secret, are logged at debug only", options, async () => {
+  using folder = new TestFolder();
+  const script = folder.script("bin/curl", "true");
+  const config = folder.write(
+    "config.json",
+    JSON.stringify({ tools: { overrides: { curl: { command: script } } } }),
+  );
+  const call = async (level: string) =>
+    (await bulkhead([
+      ...["call", "curl", "--config", config, "--target", "http://10.0.0.5/", "--log-level", level],
+      ...["--extra-args", "--header 'Authorization: Bearer secret'"],
+    ])).stderr;
+  const info = await call("info");
+  assert.match(info, /run started/);
+  assert.doesNotMatch(info, /secret/);
+  assert.match(await call("debug"), /Bearer secret/);
+});
+
 Deno.test("nmap is stopped in the middle of a scan and its time-out is said", async () => {
   if (!hasProgram("nmap")) return;
   const { stdout, code } = await bulkhead([
