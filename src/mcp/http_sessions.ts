@@ -120,7 +120,11 @@ export class HttpSessions {
     for (const id of ids) session.clients.set(id, gone.signal);
     session.openRequests++;
     session.lastUsedMs = this.#clock.now();
+    let ended = false;
     const end = () => {
+      // A client that leaves while its stream is being read ends it from both sides.
+      if (ended) return;
+      ended = true;
       for (const id of ids) session.clients.delete(id);
       session.openRequests--;
       session.lastUsedMs = this.#clock.now();
@@ -142,7 +146,7 @@ export class HttpSessions {
   }
 }
 
-/** The same response; `onEnd` is called once when its body has ended, `onCancel` before that when the client left. */
+/** The same response; `onEnd` is called when its body has ended, `onCancel` before that when the client left. */
 function watched(response: Response, onEnd: () => void, onCancel: () => void): Response {
   if (response.body === null) {
     onEnd();

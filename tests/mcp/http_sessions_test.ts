@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { HttpSessions } from "../../src/mcp/http_sessions.ts";
+import { McpService } from "../../src/mcp/service.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { makeEngine } from "../support/engine.ts";
+
+const IDLE_MS = 10_000;
+
+/** Sessions that idle by a fake clock; the requests need no socket. */
+function makeSessions() {
+  const clock = new FakeClock();
+  const service = new McpService({ ...makeEngine(), maxTextBytes: 1024, mayIntrude: false });
+  const sessions = new HttpSessions(service, { maxSessions: 4, idleMs: IDLE_MS }, clock);
+  const send = (method: string, headers: Record<string, string>, body?: unknown) =>
+    sessions.handle(
+      new Request("http://127.0.0.1/mcp", {
+        method,
+        headers: {
+          "content-type": "application/json",
+          // A GET that accepts anything else is refused.
+          accept: method === "GET" ? "text/event-stream" : "application/json, text/event-stream",
+          ...headers,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
+      body,
+    );
+  const open = async () => {
+    const clientInfo = { name: "test", version: "1" };
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+    const response = await send("POST", {}, { jsonrpc: "2.0", id: 0, method: "initialize", params });
+    await response.text();
+    return { "mcp-session-id": response.headers.get("mcp-session-id")! };
+  };
+  return { clock, sessions, send, open };
+}
+
+Deno.test("a session that is not used is dropped after its idle time, and not before", async () => {
+  const { clock, sessions, send, open } = makeSessions();
+  const session = await open();
+  clock.advance(IDLE_MS);
+  assert.equal(
+    (await send("POST", session, { jsonrpc: "2.0", method: "notifications/initialized" })).status,
+    202,
+  );
+  clock.advance(IDLE_MS + 1);
+  assert.equal(
+    (await send("POST", session, { jsonrpc: "2.0", method: "notifications/initialized" })).status,
+    404,
+  );
+  assert.equal(sessions.size, 0);
+});
+
+Deno.test("an open stream keeps its session; a stream that its client dropped does not", async () => {
+  const { clock, sessions, send, open } = makeSessions();
+  const session = await open();
+  const stream = await send("GET", session);
+  assert.equal(stream.status, 200);
+  // A read under way when the client leaves: the end is then seen from both sides, and counts once.
+  const reader = stream.body!.getReader();
+  const pending = reader.read();
+  clock.advance(10 * IDLE_MS);
+  await (await send("GET", {})).text();
+  assert.equal(sessions.size, 1);
+  await reader.cancel();
+  await pending;
+  clock.advance(IDLE_MS + 1);
+  await (await send("GET", {})).text();
+  assert.equal(sessions.size, 0);
+});
