@@ -4,6 +4,7 @@
  * @module
  */
 import { checkAvailability } from "../catalog/availability.ts";
+import { programCandidates } from "../catalog/program.ts";
 import { Compartment } from "../confinement/compartment.ts";
 import { giveUpPermissions, workerSourceFolder } from "../confinement/permissions.ts";
 import { effectiveTier } from "../confinement/tier.ts";
@@ -41,11 +42,10 @@ export function findTools(setup: Setup, options: { readonly askPermission: boole
 export async function startEngine(setup: Setup, only: string | null): Promise<Engine> {
   const states = await findTools(setup, { askPermission: true });
   const compartments = new Map<string, Compartment>();
-  const programs: string[] = [];
+  // Every path that may have been granted for a tool, found there or not.
+  const programs = states.flatMap(({ tool }) => programCandidates(tool.manifest.command));
   for (const { tool, enabled, availability } of states) {
-    if (!availability.available) continue;
-    programs.push(availability.path);
-    if (!enabled || (only !== null && only !== tool.name)) continue;
+    if (!availability.available || !enabled || (only !== null && only !== tool.name)) continue;
     compartments.set(tool.name, new Compartment(tool.name, availability.path, systemClock));
   }
   const toolbox = makeToolbox(states, compartments, systemClock, Math.random);
@@ -74,7 +74,7 @@ export async function startEngine(setup: Setup, only: string | null): Promise<En
       if (workerSourceFolder() !== null) {
         await Promise.allSettled([...compartments.values()].map((compartment) => compartment.ready));
       }
-      await giveUpPermissions(programs);
+      await giveUpPermissions(programs, setup.readable);
     },
     close() {
       for (const compartment of compartments.values()) compartment.close();

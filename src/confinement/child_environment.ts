@@ -5,8 +5,8 @@
  */
 
 /**
- * No home and no folder for temporary files: a program that reads configuration of its own from there finds none,
- * and one that wants to write there cannot. Output is in English and UTF-8, times in UTC, for the parsers.
+ * No home and no folder for temporary files: a program that looks there for configuration of its own finds none, and
+ * one that wants to write there cannot. Some ask the system for their user's home instead; a manifest must stop them. Output is in English and UTF-8, times in UTC, for the parsers.
  */
 export const CHILD_ENVIRONMENT: Readonly<Record<string, string>> = {
   PATH: "/usr/bin:/usr/sbin:/bin:/sbin",

@@ -93,10 +93,14 @@ export function grantFlags(grants: Grants): string[] {
  * Gives up every permission of the calling thread, for good.
  *
  * @param programs the paths that run was granted for; Deno keeps grants by path and forgets them by path
+ * @param readable the paths beside those of programs that read may have been granted for
  * @throws {Error} when one of the permissions that a start may hold is still there afterwards, so that nothing is
  * served with it
  */
-export async function giveUpPermissions(programs: readonly string[]): Promise<void> {
+export async function giveUpPermissions(
+  programs: readonly string[],
+  readable: readonly string[],
+): Promise<void> {
   for (const command of programs) await Deno.permissions.revoke({ name: "run", command });
   for (const name of PERMISSION_KINDS) await Deno.permissions.revoke({ name });
   // A kind as a whole is "prompt" also while parts of it are granted, so the parts are what is asked for.
@@ -105,7 +109,7 @@ export async function giveUpPermissions(programs: readonly string[]): Promise<vo
     ...programs.map((command) => ({ name: "run", command }) as const),
     ...ENVIRONMENT_NAMES.map((variable) => ({ name: "env", variable }) as const),
     ...SYS_NAMES.map((kind) => ({ name: "sys", kind }) as const),
-    ...["/", ...PROGRAM_FOLDERS].map((path) => ({ name: "read", path }) as const),
+    ...["/", ...PROGRAM_FOLDERS, ...readable].map((path) => ({ name: "read", path }) as const),
     ...LOOPBACK_HOSTS.map((host) => ({ name: "net", host }) as const),
   ];
   const held: string[] = [];

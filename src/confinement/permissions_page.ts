@@ -43,6 +43,10 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
   ["Host names", "They are refused, except `localhost`: this version does not resolve names."],
   ["The server's own listener", "With `loopback` allowed, a tool may be aimed at it."],
   [
+    "The home of the server's user",
+    "`HOME` names no folder, but a program can ask the system for its user's home and read configuration there. The manifests of the catalog turn that off with the program's own flags.",
+  ],
+  [
     "Scripts of nmap",
     "`-sV` runs those of nmap's category `version`. No other script can be asked for; `-A` is marked intrusive.",
   ],
@@ -87,7 +91,7 @@ export function permissionsPage(grants: Grants): string {
     "",
     ...table(["kind", "granted for", "what for"], grantRows),
     "",
-    "All of it is given up before the first request is served, and the start fails if anything is left. There are no",
+    "All of it is given up before the first request is served, and the start fails if one of them is still there. There are no",
     "prompts: every set of flags carries `--no-prompt`.",
     "",
     "## What a program is given",
