@@ -1,0 +1,172 @@
+/**
+ * The one place that talks to the kernel past Deno: system calls through libc's syscall(2). A thread that holds this
+ * holds the whole authority of the process, so only the warden keeps it; a compartment has it for a moment, to
+ * confine its own thread, and gives it up.
+ *
+ * @module
+ */
+
+/** Where glibc is, by distribution and architecture; nothing else is ever loaded. */
+export const LIBC_PATHS: readonly string[] = [
+  "/lib/x86_64-linux-gnu/libc.so.6",
+  "/lib/aarch64-linux-gnu/libc.so.6",
+  "/lib64/libc.so.6",
+  "/usr/lib64/libc.so.6",
+  "/usr/lib/libc.so.6",
+];
+
+/** The architectures whose numbers are known here. */
+export type Architecture = "x86_64" | "aarch64";
+
+/**
+ * System call numbers: x86_64 from the kernel's arch/x86/entry/syscalls/syscall_64.tbl, aarch64 from
+ * include/uapi/asm-generic/unistd.h.
+ */
+export const SYSCALLS = {
+  read: { x86_64: 0, aarch64: 63 },
+  write: { x86_64: 1, aarch64: 64 },
+  close: { x86_64: 3, aarch64: 57 },
+  ioctl: { x86_64: 16, aarch64: 29 },
+  wait4: { x86_64: 61, aarch64: 260 },
+  kill: { x86_64: 62, aarch64: 129 },
+  setpgid: { x86_64: 109, aarch64: 154 },
+  getpid: { x86_64: 39, aarch64: 172 },
+  getsid: { x86_64: 124, aarch64: 156 },
+  capget: { x86_64: 125, aarch64: 90 },
+  capset: { x86_64: 126, aarch64: 91 },
+  prctl: { x86_64: 157, aarch64: 167 },
+  getxattr: { x86_64: 191, aarch64: 8 },
+  getdents64: { x86_64: 217, aarch64: 61 },
+  openat: { x86_64: 257, aarch64: 56 },
+  mkdirat: { x86_64: 258, aarch64: 34 },
+  unlinkat: { x86_64: 263, aarch64: 35 },
+  readlinkat: { x86_64: 267, aarch64: 78 },
+  faccessat: { x86_64: 269, aarch64: 48 },
+  ppoll: { x86_64: 271, aarch64: 73 },
+  prlimit64: { x86_64: 302, aarch64: 261 },
+  seccomp: { x86_64: 317, aarch64: 277 },
+  pidfd_send_signal: { x86_64: 424, aarch64: 424 },
+  pidfd_open: { x86_64: 434, aarch64: 434 },
+  landlock_create_ruleset: { x86_64: 444, aarch64: 444 },
+  landlock_add_rule: { x86_64: 445, aarch64: 445 },
+  landlock_restrict_self: { x86_64: 446, aarch64: 446 },
+} as const satisfies Record<string, Record<Architecture, number>>;
+
+/** The name of a system call that is used. */
+export type SyscallName = keyof typeof SYSCALLS;
+
+/** An argument: a number, or a buffer or text (passed as a pointer), or null. Texts are NUL-terminated here. */
+export type SyscallArgument = number | bigint | Uint8Array<ArrayBuffer> | string | null;
+
+/** Error numbers that decisions depend on; errno(3). The same on both architectures. */
+export const ERRNO = {
+  EPERM: 1,
+  ENOENT: 2,
+  ESRCH: 3,
+  EINTR: 4,
+  EACCES: 13,
+  EBUSY: 16,
+  EEXIST: 17,
+  EINVAL: 22,
+  ENOSYS: 38,
+  EOPNOTSUPP: 95,
+} as const;
+
+/** `EPERM` for 1, and the number itself for those that have no name here. */
+export function errnoName(errno: number): string {
+  return Object.entries(ERRNO).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
+}
+
+/** What the modules of this folder need of the kernel; tests play it. */
+export interface Kernel {
+  readonly architecture: Architecture;
+  /** Makes a system call; returns its result, or the negative error number. */
+  call(name: SyscallName, ...args: readonly SyscallArgument[]): number;
+}
+
+/** The kernel with the calls that may take long made on another thread. */
+export interface LiveKernel extends Kernel {
+  /**
+   * The same without blocking this thread. The error number is lost with the thread: every failure is -1.
+   *
+   * The buffers must not be touched until the promise settles.
+   */
+  callInBackground(name: SyscallName, ...args: readonly SyscallArgument[]): Promise<number>;
+  /** The address of a buffer's first byte, for structures that hold pointers. The caller keeps the buffer alive. */
+  addressOf(buffer: Uint8Array<ArrayBuffer>): bigint;
+  /** Unloads the library. */
+  close(): void;
+}
+
+const SIX = ["i64", "u64", "u64", "u64", "u64", "u64", "u64"] as const;
+const SYMBOLS = {
+  syscall: { parameters: SIX, result: "i64" },
+  syscall_in_background: { name: "syscall", parameters: SIX, result: "i64", nonblocking: true },
+  __errno_location: { parameters: [], result: "pointer" },
+} as const;
+
+/**
+ * Loads libc. The calling thread must hold the ffi permission for one of {@link LIBC_PATHS}.
+ *
+ * @returns the kernel, or why there is none
+ */
+export function openKernel(): LiveKernel | { readonly reason: string } {
+  const { os, arch } = Deno.build;
+  if (os !== "linux") return { reason: `the kernel tier is made for Linux, and this is ${os}` };
+  const reasons: string[] = [];
+  for (const path of LIBC_PATHS) {
+    try {
+      return kernelOf(Deno.dlopen(path, SYMBOLS), arch);
+    } catch (error) {
+      reasons.push(`${path}: ${(error as Error).message}`);
+    }
+  }
+  return { reason: `no glibc at a known path: ${reasons.join("; ")}` };
+}
+
+function kernelOf(library: Deno.DynamicLibrary<typeof SYMBOLS>, architecture: Architecture): LiveKernel {
+  const { symbols } = library;
+  const encoder = new TextEncoder();
+  /** The buffers of the calls under way: an address alone does not keep memory from being collected. */
+  const held = new Set<readonly Uint8Array[]>();
+  const marshal = (name: SyscallName, args: readonly SyscallArgument[]) => {
+    const buffers: Uint8Array[] = [];
+    const word = (arg: SyscallArgument | undefined): bigint => {
+      if (arg === undefined || arg === null) return 0n;
+      if (typeof arg === "number" || typeof arg === "bigint") return BigInt.asUintN(64, BigInt(arg));
+      const buffer = typeof arg === "string" ? encoder.encode(`${arg}\0`) : arg;
+      buffers.push(buffer);
+      return addressOf(buffer);
+    };
+    const [a, b, c, d, e, f] = args;
+    const number = BigInt(SYSCALLS[name][architecture]);
+    held.add(buffers);
+    return { words: [number, word(a), word(b), word(c), word(d), word(e), word(f)] as const, buffers };
+  };
+  return {
+    architecture,
+    call(name, ...args) {
+      const { words, buffers } = marshal(name, args);
+      const result = Number(symbols.syscall(...words));
+      held.delete(buffers);
+      if (result !== -1) return result;
+      const place = symbols.__errno_location();
+      return place === null ? -ERRNO.EINVAL : -new Deno.UnsafePointerView(place).getInt32();
+    },
+    async callInBackground(name, ...args) {
+      const { words, buffers } = marshal(name, args);
+      try {
+        return Number(await symbols.syscall_in_background(...words));
+      } finally {
+        held.delete(buffers);
+      }
+    },
+    addressOf,
+    close: () => library.close(),
+  };
+}
+
+function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+  // An empty buffer has no address; the kernel then sees a null pointer with length 0.
+  return buffer.length === 0 ? 0n : Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));
+}
