@@ -3,12 +3,21 @@
  *
  * @module
  */
+import type { Manifest } from "./manifest.ts";
 import { findProgram, type Identity, type ProgramFiles } from "./program.ts";
 import type { Tool } from "./tool.ts";
 
+/** A capability that a manifest may declare. */
+export type Capability = Manifest["capabilities"][number];
+
 /** Available with the program's absolute path, or not, with the reason. */
 export type Availability =
-  | { readonly available: true; readonly path: string }
+  | {
+    readonly available: true;
+    readonly path: string;
+    /** The programs that it may start itself, as far as they are there. */
+    readonly helpers: readonly string[];
+  }
   | {
     readonly available: false;
     readonly path: string | null;
@@ -24,6 +33,8 @@ export interface AvailabilityWorld {
   readonly mayRun: ((path: string) => Promise<boolean>) | null;
   /** Whether this program is a single executable, whose permissions were fixed when it was compiled. */
   readonly compiled: boolean;
+  /** The capabilities that this process can give, or null when that is not to be asked. */
+  readonly capabilities: ReadonlySet<Capability> | null;
 }
 
 /** Decides for one tool. */
@@ -33,12 +44,14 @@ export async function checkAvailability(tool: Tool, world: AvailabilityWorld): P
   if (found.status !== "found") {
     return { available: false, path: null, reason: found.reason, remedy: found.remedy };
   }
-  if (capabilities.length > 0) {
+  const missing = capabilities.find((name) => world.capabilities?.has(name) === false);
+  if (missing !== undefined) {
     return {
       available: false,
       path: found.path,
-      reason: `the tool declares capabilities: [${capabilities.join(", ")}], which this version cannot give`,
-      remedy: "Leave the tool out with tools.exclude until a version gives it.",
+      reason:
+        `the tool declares capabilities: [${missing}], which this process does not have or cannot hand on`,
+      remedy: capabilityRemedy(missing),
     };
   }
   if (world.mayRun !== null && !await world.mayRun(found.path)) {
@@ -47,11 +60,28 @@ export async function checkAvailability(tool: Tool, world: AvailabilityWorld): P
       path: found.path,
       reason: `the permission to run ${found.path} is not granted`,
       remedy: world.compiled
-        ? "The executable was compiled for the catalog's own programs. Start from source with the flags that " +
+        ? "The executable can start the programs only that it was compiled for. Compile one for your manifests " +
+          "with `deno task compile --tools DIR`, or start from source with the flags that " +
           "`bulkhead permissions --format flags` prints."
         : `Start with the flags that \`bulkhead permissions --format flags\` prints, or add ` +
           `--allow-run=${found.path}.`,
     };
   }
-  return { available: true, path: found.path };
+  const helpers: string[] = [];
+  for (const helper of tool.manifest.helpers) {
+    const search = findProgram(helper, undefined, world.files, world.self);
+    // A helper that is not there cannot be started by anybody; one that others could replace would be.
+    if (search.status === "found") helpers.push(search.path);
+    else if (search.status === "unsafe") {
+      return { available: false, path: found.path, reason: search.reason, remedy: search.remedy };
+    }
+  }
+  return { available: true, path: found.path, helpers };
+}
+
+/** How a process comes by a capability. no_new_privs makes those on the tool's own file void. */
+function capabilityRemedy(name: Capability): string {
+  const kernelName = `CAP_${name.toUpperCase()}`;
+  return `Give it to the server, not to the program: \`AmbientCapabilities=${kernelName}\` in a systemd unit, or ` +
+    `\`setcap ${kernelName.toLowerCase()}+ep\` on the bulkhead executable; and keep confinement.tier at auto or kernel.`;
 }

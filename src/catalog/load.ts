@@ -7,12 +7,13 @@ import { checkDocument } from "../documents/check_document.ts";
 import type { Diagnostic } from "../documents/diagnostics.ts";
 import { type ParsedDocument, parseDocument, parseDocumentBytes } from "../documents/parse_document.ts";
 import { BUILTIN_MANIFESTS } from "./builtin.ts";
+import { embeddedManifests } from "./embedded.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
 
 /** A manifest and where it came from. */
 export interface LoadedManifest {
   readonly manifest: Manifest;
-  /** `builtin/nmap.yaml`, or the path of the user's file. */
+  /** `builtin/nmap.yaml`, `embedded/NAME`, or the path of the user's file. */
   readonly file: string;
 }
 
@@ -27,10 +28,13 @@ export type CatalogLoad =
   | { readonly ok: true; readonly manifests: readonly LoadedManifest[] }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** Checks the built-in manifests and the given files together; names are unique across both. */
+/** Checks the built-in and embedded manifests and the given files together; names are unique across all. */
 export function loadCatalog(files: readonly ManifestFile[]): CatalogLoad {
   const documents = [
-    ...BUILTIN_MANIFESTS.map(({ file, text }) => ({ file, document: parseDocument(text, file) })),
+    ...[...BUILTIN_MANIFESTS, ...embeddedManifests()].map(({ file, text }) => ({
+      file,
+      document: parseDocument(text, file),
+    })),
     ...files.map(({ file, bytes }) => ({ file, document: parseDocumentBytes(bytes, file) })),
   ];
   const manifests = new Map<string, LoadedManifest>();

@@ -11,11 +11,26 @@ import type { LoadedManifest } from "./load.ts";
 /** A circuit breaker's settings with every value known, in the units of the configuration. */
 export type BreakerSeconds = Readonly<Record<keyof Manifest["breaker"], number>>;
 
+/** Ceilings on a run, with every value known. */
+export interface ToolLimits {
+  /** Address space of each process, in MiB. */
+  readonly memoryMb: number;
+  /** Processor time of each process, in seconds; null when it follows from the run's time-out. */
+  readonly cpuSec: number | null;
+  /** Open file descriptors of each process. */
+  readonly openFiles: number;
+  /** The largest file that may be written, in MiB. */
+  readonly fileSizeMb: number;
+  /** Processes of one run together; null when they are not counted. */
+  readonly processes: number | null;
+}
+
 /** What the configuration says where a manifest is silent. */
 export interface ToolDefaults {
   readonly timeoutSec: number;
   readonly concurrency: number;
   readonly maxQueue: number;
+  readonly limits: ToolLimits;
   readonly breaker: BreakerSeconds;
 }
 
@@ -39,6 +54,7 @@ export interface Tool {
   readonly timeoutSec: number;
   readonly concurrency: number;
   readonly maxQueue: number;
+  readonly limits: ToolLimits;
   readonly breaker: BreakerSeconds;
 }
 
@@ -47,7 +63,7 @@ export function resolveTool(loaded: LoadedManifest, override: ToolOverride, defa
   const manifest: Manifest = {
     ...loaded.manifest,
     command: override.command ?? loaded.manifest.command,
-    limits: { ...loaded.manifest.limits, ...override.limits },
+    limits: { ...loaded.manifest.limits, ...definedOnly(override.limits ?? {}) },
   };
   return {
     name: manifest.name,
@@ -57,7 +73,18 @@ export function resolveTool(loaded: LoadedManifest, override: ToolOverride, defa
     timeoutSec: manifest.limits.timeout_sec ?? defaults.timeoutSec,
     concurrency: override.concurrency ?? manifest.concurrency ?? defaults.concurrency,
     maxQueue: override.max_queue ?? manifest.max_queue ?? defaults.maxQueue,
+    limits: resolveLimits(manifest.limits, defaults.limits),
     breaker: resolveBreaker(defaults.breaker, manifest.breaker, override.breaker ?? {}),
+  };
+}
+
+function resolveLimits(declared: Manifest["limits"], defaults: ToolLimits): ToolLimits {
+  return {
+    memoryMb: declared.memory_mb ?? defaults.memoryMb,
+    cpuSec: declared.cpu_sec ?? defaults.cpuSec,
+    openFiles: declared.open_files ?? defaults.openFiles,
+    fileSizeMb: declared.file_size_mb ?? defaults.fileSizeMb,
+    processes: declared.processes ?? defaults.processes,
   };
 }
 

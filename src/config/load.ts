@@ -62,8 +62,12 @@ export function loadConfig(flags: ConfigFlags, world: ConfigWorld): ConfigLoad {
   const sources: Source[] = [file];
   for (const { source, layer } of [...environmentLayers(world), ...flagLayers(flags)]) {
     const checked = checkValue(configSchema, layer, source);
-    if (checked.ok) sources.push({ layer, locate: () => ({ file: source, line: null, column: null }) });
-    else diagnostics.push(...checked.diagnostics);
+    if (!checked.ok) {
+      diagnostics.push(...checked.diagnostics);
+      continue;
+    }
+    const locate = () => ({ file: source, line: null, column: null });
+    sources.push({ layer: withAbsolutePaths(layer, world.cwd), locate });
   }
   for (const name of UNSUPPORTED_ENVIRONMENT) {
     if ((world.env(name) ?? "") === "") continue;
@@ -124,17 +128,25 @@ function readConfigFile(located: ConfigLocation | null, world: ConfigWorld):
   if (!checked.ok) return checked;
   return {
     ok: true,
-    layer: withAbsoluteDirs(document.value as Layer, folderOf(path)),
+    layer: withAbsolutePaths(document.value as Layer, folderOf(path)),
     path,
     locate: (at, what) => ({ file: path, ...document.locate(at, what) }),
   };
 }
 
-/** Folders in the file are relative to the file. */
-function withAbsoluteDirs(layer: Layer, folder: string): Layer {
-  const tools = layer.tools as Layer | undefined;
-  if (!Array.isArray(tools?.dirs)) return layer;
-  return { ...layer, tools: { ...tools, dirs: tools.dirs.map((dir) => resolvePath(folder, String(dir))) } };
+/** The keys whose values are paths, or lists of paths. */
+const PATH_KEYS = [["tools", "dirs"], ["confinement", "state_dir"], ["logging", "file"]] as const;
+
+/** A checked layer with its paths taken relative to `folder`: the file's own, or the working folder. */
+function withAbsolutePaths(layer: Layer, folder: string): Layer {
+  return PATH_KEYS.reduce((whole, [section, key]) => {
+    const value = (whole[section] as Layer | undefined)?.[key];
+    if (value === undefined) return whole;
+    const absolute = Array.isArray(value)
+      ? value.map((path) => resolvePath(folder, String(path)))
+      : resolvePath(folder, String(value));
+    return merge(whole, { [section]: { [key]: absolute } });
+  }, layer);
 }
 
 function environmentLayers(world: ConfigWorld): { source: string; layer: Layer }[] {

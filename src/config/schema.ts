@@ -12,6 +12,7 @@ import {
   limitsSchema,
   maxQueueSchema,
 } from "../catalog/manifest.ts";
+import { hasControls } from "../core/text.ts";
 import { parseTargetRule } from "../policy/target_rule.ts";
 
 const targetEntry = z.string().superRefine((text, context) => {
@@ -20,6 +21,12 @@ const targetEntry = z.string().superRefine((text, context) => {
 });
 
 const bytes = (least: number, most: number) => z.int().min(least).max(most);
+
+/** A path that messages and command lines can carry; in the configuration file, relative to that file. */
+const path = z.string().min(1).max(4096).refine(
+  (text) => !hasControls(text),
+  "expected a path without control characters",
+);
 
 /** Tool names and globs: `*` stands for any characters. */
 const toolPattern = z.string().regex(
@@ -83,8 +90,24 @@ const circuitBreaker = z.strictObject({
   jitter: breakerSchema.shape.jitter.unwrap().default(0.1),
 });
 
+/** What a run gets where its tool's manifest is silent. */
+const limits = z.strictObject({
+  memory_mb: limitsSchema.shape.memory_mb.unwrap().default(512),
+  cpu_sec: limitsSchema.shape.cpu_sec.describe(
+    "Processor time of each process, in seconds; where absent, it follows from the time-out",
+  ),
+  open_files: limitsSchema.shape.open_files.unwrap().default(256),
+  file_size_mb: limitsSchema.shape.file_size_mb.unwrap().default(64),
+  processes: limitsSchema.shape.processes.describe(
+    "Processes of one run together; where absent, they are not counted",
+  ),
+});
+
 const confinement = z.strictObject({
-  tier: z.enum(["auto", "basic"]).default("auto").describe("auto takes the strongest that there is"),
+  tier: z.enum(["auto", "kernel", "basic"]).default("auto").describe(
+    "auto takes the strongest that there is; kernel stops the start where it cannot be had",
+  ),
+  state_dir: path.optional().describe("Where state is kept; $XDG_STATE_HOME/bulkhead where absent"),
   kill_grace_sec: z.number().min(0).max(60).default(1).describe("Seconds between SIGTERM and SIGKILL"),
   on_flood: z.enum(["drain", "kill"]).default("drain").describe("What to do when a stream's cap is reached"),
 });
@@ -94,6 +117,11 @@ const logging = z.strictObject({
   format: z.enum(["auto", "pretty", "json"]).default("auto").describe(
     "auto: pretty on a terminal, json otherwise",
   ),
+  file: path.optional().describe("A file that log lines go to as well"),
+  max_file_bytes: bytes(1024, 1_073_741_824).default(10_485_760).describe(
+    "When the file is as long as this, a new one is begun",
+  ),
+  backup_count: z.int().min(0).max(100).default(5).describe("Earlier log files that are kept"),
 });
 
 const mcp = z.strictObject({
@@ -110,6 +138,7 @@ export const configSchema = z.strictObject({
   security: security.prefault({}),
   tools: tools.prefault({}),
   circuit_breaker: circuitBreaker.prefault({}),
+  limits: limits.prefault({}),
   confinement: confinement.prefault({}),
   logging: logging.prefault({}),
   mcp: mcp.prefault({}),

@@ -4,7 +4,7 @@
  * @module
  */
 import type { LoadedManifest } from "../catalog/load.ts";
-import { resolveTool, type Tool } from "../catalog/tool.ts";
+import { resolveTool, type Tool, type ToolDefaults } from "../catalog/tool.ts";
 import { quote } from "../core/text.ts";
 import { type Diagnostic, type DocumentPath, formatPath } from "../documents/diagnostics.ts";
 import { nearest } from "../documents/nearest.ts";
@@ -23,7 +23,7 @@ export type ToolConfiguration =
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /**
- * Applies `tools` and `circuit_breaker` to the catalog.
+ * Applies `tools`, `limits` and `circuit_breaker` to the catalog.
  *
  * @param locate where the configuration's values come from, for messages
  */
@@ -46,12 +46,7 @@ export function configureTools(
     ...Object.keys(overrides).flatMap((name) => check(["tools", "overrides", name], name, "key")),
   ];
   if (diagnostics.length > 0) return { ok: false, diagnostics };
-  const defaults = {
-    timeoutSec: config.tools.default_timeout_sec,
-    concurrency: config.tools.default_concurrency,
-    maxQueue: config.tools.default_max_queue,
-    breaker: config.circuit_breaker,
-  };
+  const defaults = toolDefaults(config);
   return {
     ok: true,
     tools: manifests.map((loaded) => {
@@ -61,6 +56,22 @@ export function configureTools(
         enabled: matchesAny(name, include) && !matchesAny(name, exclude),
       };
     }),
+  };
+}
+
+function toolDefaults({ tools, limits, circuit_breaker: breaker }: Config): ToolDefaults {
+  return {
+    timeoutSec: tools.default_timeout_sec,
+    concurrency: tools.default_concurrency,
+    maxQueue: tools.default_max_queue,
+    limits: {
+      memoryMb: limits.memory_mb,
+      cpuSec: limits.cpu_sec ?? null,
+      openFiles: limits.open_files,
+      fileSizeMb: limits.file_size_mb,
+      processes: limits.processes ?? null,
+    },
+    breaker,
   };
 }
 

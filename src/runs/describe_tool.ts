@@ -206,6 +206,13 @@ export function toolInformation(
     timeout_sec: tool.timeoutSec,
     concurrency: tool.concurrency,
     max_queue: tool.maxQueue,
+    limits: {
+      memory_mb: tool.limits.memoryMb,
+      cpu_sec: tool.limits.cpuSec,
+      open_files: tool.limits.openFiles,
+      file_size_mb: tool.limits.fileSizeMb,
+      processes: tool.limits.processes,
+    },
     intrusive: tool.manifest.intrusive,
     breaker_state: entry.breaker.statistics().state,
     running: entry.semaphore.running,

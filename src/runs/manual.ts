@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { targetNeed } from "../catalog/tool.ts";
+import { targetNeed, type ToolLimits } from "../catalog/tool.ts";
+import type { WantedTier } from "../confinement/tier.ts";
 import { describeKinds } from "../policy/target.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { describeValue } from "../policy/value.ts";
@@ -11,7 +12,7 @@ import { unenforced } from "./unenforced.ts";
 import { type ToolboxEntry, unavailability } from "./toolbox.ts";
 
 /** The manual as plain text. */
-export function manualOf(entry: ToolboxEntry, policy: TargetPolicy): string {
+export function manualOf(entry: ToolboxEntry, policy: TargetPolicy, tier: WantedTier): string {
   const { tool, availability } = entry;
   const { manifest, grammar } = tool;
   const missing = unavailability(entry);
@@ -34,7 +35,7 @@ export function manualOf(entry: ToolboxEntry, policy: TargetPolicy): string {
     return `  ${name}${shape}${spec.intrusive ? "; intrusive" : ""}` +
       `${spec.description === undefined ? "" : `\n      ${spec.description}`}`;
   });
-  const loose = unenforced(manifest);
+  const loose = unenforced(manifest, tier);
   return [
     `${tool.name}: ${manifest.title}`,
     "",
@@ -46,13 +47,24 @@ export function manualOf(entry: ToolboxEntry, policy: TargetPolicy): string {
       : `Target: ${describeKinds(manifest.target.kinds)}; allowed: ${policy.describe()}` +
         (manifest.target.max_addresses > 1 ? `; at most ${manifest.target.max_addresses} addresses` : ""),
     `Time-out: ${tool.timeoutSec} s`,
+    `Limits: ${describeLimits(tool.limits)}`,
     `Runs at once: ${tool.concurrency}; waiting: at most ${tool.maxQueue}`,
     `Always given: ${manifest.first.join(" ") || "nothing"}`,
     ...section("Parameters", parameters),
     ...section("Flags of extra_args", flags),
-    ...section("Declared but not enforced by this version", loose.map((text) => `  ${text}`)),
+    ...section("Declared but not enforced", loose.map((text) => `  ${text}`)),
     "",
   ].join("\n");
+}
+
+function describeLimits({ memoryMb, cpuSec, openFiles, fileSizeMb, processes }: ToolLimits): string {
+  return [
+    `memory ${memoryMb} MiB`,
+    `processor time ${cpuSec === null ? "as the time-out" : `${cpuSec} s`}`,
+    `open files ${openFiles}`,
+    `file size ${fileSizeMb} MiB`,
+    `processes ${processes ?? "not counted"}`,
+  ].join("; ");
 }
 
 function section(title: string, lines: readonly string[]): string[] {

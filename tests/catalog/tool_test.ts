@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Manifest } from "../../src/catalog/manifest.ts";
 import { resolveTool, targetNeed, type ToolOverride } from "../../src/catalog/tool.ts";
 import { type ManifestInput, manifestOf, TOOL_DEFAULTS } from "../support/engine.ts";
 
@@ -38,6 +40,40 @@ Deno.test("tool: an override of one limit leaves the others", () => {
     timeout_sec: 60,
     memory_mb: 64,
   });
+});
+
+/** Each limit in a manifest's words and in a tool's. */
+const LIMITS = {
+  memory_mb: "memoryMb",
+  cpu_sec: "cpuSec",
+  open_files: "openFiles",
+  file_size_mb: "fileSizeMb",
+  processes: "processes",
+} as const;
+
+type Limits = Manifest["limits"];
+
+/** Any part of the limits; some keys may be there and undefined. */
+const someLimits = fc.record<Limits>({
+  timeout_sec: fc.option(fc.integer({ min: 1, max: 600 }), { nil: undefined }),
+  memory_mb: fc.option(fc.integer({ min: 16, max: 4096 }), { nil: undefined }),
+  cpu_sec: fc.option(fc.integer({ min: 1, max: 600 }), { nil: undefined }),
+  open_files: fc.option(fc.integer({ min: 8, max: 4096 }), { nil: undefined }),
+  file_size_mb: fc.option(fc.integer({ min: 0, max: 4096 }), { nil: undefined }),
+  processes: fc.option(fc.integer({ min: 1, max: 4096 }), { nil: undefined }),
+}, { requiredKeys: [] });
+
+Deno.test("tool: each limit is the override's, else the manifest's, else the default, whatever the others are", () => {
+  fc.assert(fc.property(someLimits, someLimits, (declared, override) => {
+    const tool = resolve({ limits: declared }, { limits: override });
+    const expected = override.timeout_sec ?? declared.timeout_sec ?? TOOL_DEFAULTS.timeoutSec;
+    assert.equal(tool.timeoutSec, expected);
+    assert.equal(Object.keys(tool.limits).length, Object.keys(LIMITS).length);
+    for (const [key, name] of Object.entries(LIMITS)) {
+      const [over, own] = [override, declared].map((limits) => limits[key as keyof typeof LIMITS]);
+      assert.equal(tool.limits[name], over ?? own ?? TOOL_DEFAULTS.limits[name], key);
+    }
+  }));
 });
 
 Deno.test("tool: a key that is there but undefined hides nothing", () => {

@@ -74,6 +74,27 @@ Deno.test("load: --tools adds to the folders; each is relative to where it was n
   ]);
 });
 
+Deno.test("load: the state folder and the log file of the file are relative to it, and absolute after loading", () => {
+  const paths = (file: string) => {
+    const { confinement, logging } = loaded({ file });
+    return [confinement.state_dir, logging.file];
+  };
+  assert.deepEqual(paths("confinement: { state_dir: state }\nlogging: { file: ../var/b.log }"), [
+    "/etc/state",
+    "/var/b.log",
+  ]);
+  assert.deepEqual(paths("confinement: { state_dir: /s/./x/ }\nlogging: { file: /l }"), ["/s/x", "/l"]);
+  assert.deepEqual(paths("confinement: { on_flood: kill }\nlogging: {}"), [undefined, undefined]);
+});
+
+Deno.test("load: a path leaves its neighbours in place", () => {
+  const { confinement, logging } = loaded({
+    file: "confinement: { state_dir: s, on_flood: kill }\nlogging: { file: l, level: error }",
+    env: { LOG_FORMAT: "json" },
+  });
+  assert.deepEqual([confinement.on_flood, logging.level, logging.format], ["kill", "error", "json"]);
+});
+
 Deno.test("load: a JSON file and an empty one are read", () => {
   assert.equal(loaded({ file: '{"server": {"port": 1}}' }).server.port, 1);
   assert.equal(loaded({ file: "" }).server.port, 8080);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import * as z from "zod";
+import { limitsSchema } from "../../src/catalog/manifest.ts";
 import { configSchema } from "../../src/config/schema.ts";
 
 Deno.test("config: the defaults are the contract's", () => {
@@ -40,8 +41,9 @@ Deno.test("config: the defaults are the contract's", () => {
       max_recovery_timeout_sec: 300,
       jitter: 0.1,
     },
+    limits: { memory_mb: 512, open_files: 256, file_size_mb: 64 },
     confinement: { tier: "auto", kill_grace_sec: 1, on_flood: "drain" },
-    logging: { level: "info", format: "auto" },
+    logging: { level: "info", format: "auto", max_file_bytes: 10_485_760, backup_count: 5 },
     mcp: { max_text_bytes: 16_384, max_sessions: 64, session_idle_sec: 1800 },
   });
 });
@@ -64,8 +66,18 @@ const RANGES: readonly (readonly [string, string, readonly unknown[], readonly u
   ["tools", "include", [["*"], ["nmap"], ["n*"], []], [["Nmap"], ["n?"], [".*"], ["^a"]]],
   ["circuit_breaker", "failure_threshold", [1, 1000], [0, 1001]],
   ["circuit_breaker", "jitter", [0, 0.5], [-0.1, 0.51]],
+  ["limits", "memory_mb", [16, 1_048_576], [15, 1_048_577, 16.5, "512"]],
+  ["limits", "cpu_sec", [1, 86_400], [0, 86_401, 0.5, null]],
+  ["limits", "open_files", [8, 1_048_576], [7, 1_048_577]],
+  ["limits", "file_size_mb", [0, 1_048_576], [-1, 1_048_577]],
+  ["limits", "processes", [1, 4_194_304], [0, 4_194_305, null]],
+  ["confinement", "tier", ["auto", "kernel", "basic"], ["none", "Kernel", ""]],
+  ["confinement", "state_dir", ["/var/lib/b", "state", "../state"], ["", "a\nb", "a\0b", null]],
   ["confinement", "on_flood", ["drain", "kill"], ["ignore"]],
   ["logging", "level", ["debug", "info", "warning", "error"], ["warn", "INFO"]],
+  ["logging", "file", ["/var/log/b.log", "b.log"], ["", "a\nb", true]],
+  ["logging", "max_file_bytes", [1024, 1_073_741_824], [1023, 1_073_741_825]],
+  ["logging", "backup_count", [0, 100], [-1, 101]],
   ["mcp", "max_text_bytes", [1024, 1_048_576], [0, 1023]],
 ];
 
@@ -76,6 +88,20 @@ for (const [section, key, good, bad] of RANGES) {
     for (const value of bad) assert.equal(takes(value), false, JSON.stringify(value));
   });
 }
+
+Deno.test("config: limits have the ranges that a manifest's have", () => {
+  const { timeout_sec: _, ...manifest } = limitsSchema.shape;
+  const limits = configSchema.shape.limits.unwrap().shape;
+  assert.deepEqual(Object.keys(limits), Object.keys(manifest));
+  const range = (schema: z.ZodType) => {
+    const { minimum, maximum, type } = z.toJSONSchema(schema, { io: "input" });
+    return { minimum, maximum, type };
+  };
+  for (const key of Object.keys(manifest) as (keyof typeof manifest)[]) {
+    assert.deepEqual(range(limits[key]), range(manifest[key]), key);
+    assert.equal(typeof range(limits[key]).maximum, "number");
+  }
+});
 
 Deno.test("config: a tool's override has a part of the manifest, with an absolute command", () => {
   const takes = (override: object) =>
@@ -99,7 +125,8 @@ function keys(): string[] {
 function sourceText(folder = new URL("../../src/", import.meta.url)): string {
   return [...Deno.readDirSync(folder)].map(({ name, isDirectory }) => {
     if (isDirectory) return sourceText(new URL(`${name}/`, folder));
-    const isDeclaration = folder.pathname.endsWith("/config/") && name !== "tools.ts";
+    const isDeclaration = folder.pathname.endsWith("/config/") &&
+      !["tools.ts", "state_folder.ts"].includes(name);
     return name.endsWith(".ts") && !isDeclaration ? Deno.readTextFileSync(new URL(name, folder)) : "";
   }).join("\n");
 }

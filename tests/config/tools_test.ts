@@ -60,9 +60,16 @@ tools:
   default_max_queue: 5
   overrides:
     nmap: { command: /opt/nmap, limits: { timeout_sec: 5 }, concurrency: 3, breaker: { failure_threshold: 9 } }
+    openssl: { limits: { memory_mb: 32, processes: 1 } }
 circuit_breaker: { failure_threshold: 2, recovery_timeout_sec: 33 }
+limits: { memory_mb: 99, cpu_sec: 8, open_files: 77, file_size_mb: 0, processes: 3 }
 `;
-  const [curl, nmap] = tools({ file }).map((entry) => entry.tool);
+  const [curl, nmap, openssl] = tools({ file }).map((entry) => entry.tool);
+  // nmap's own manifest says 512 MiB and 256 files.
+  const rest = { cpuSec: 8, fileSizeMb: 0 };
+  assert.deepEqual(nmap!.limits, { ...rest, memoryMb: 512, openFiles: 256, processes: 3 });
+  assert.deepEqual(openssl!.limits, { ...rest, memoryMb: 32, openFiles: 77, processes: 1 });
+  assert.deepEqual(curl!.limits, { ...rest, memoryMb: 99, openFiles: 77, processes: 3 });
   assert.deepEqual([nmap!.manifest.command, nmap!.timeoutSec, nmap!.concurrency, nmap!.maxQueue], [
     "/opt/nmap",
     5,
@@ -77,6 +84,16 @@ circuit_breaker: { failure_threshold: 2, recovery_timeout_sec: 33 }
     5,
   ]);
   assert.deepEqual([curl!.breaker.failure_threshold, curl!.breaker.recovery_timeout_sec], [2, 33]);
+});
+
+Deno.test("tools: without a word about limits, a run's are those of the contract", () => {
+  assert.deepEqual(tools()[0]!.tool.limits, {
+    memoryMb: 512,
+    cpuSec: null,
+    openFiles: 256,
+    fileSizeMb: 64,
+    processes: null,
+  });
 });
 
 Deno.test("tools: an unknown name in the file is told with its place, its path and the nearest", () => {

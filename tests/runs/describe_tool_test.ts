@@ -162,6 +162,7 @@ Deno.test("information: the catalog's entry of a tool", () => {
     timeout_sec: 60,
     concurrency: 1,
     max_queue: 2,
+    limits: { memory_mb: 512, cpu_sec: null, open_files: 256, file_size_mb: 64, processes: null },
     intrusive: false,
     breaker_state: "closed",
     running: 0,

@@ -5,7 +5,7 @@ import { unenforced } from "../../src/runs/unenforced.ts";
 import { labPolicy, makeEngine, manifestOf, toolOf } from "../support/engine.ts";
 
 function manual(...options: Parameters<typeof makeEngine>): string {
-  return manualOf(makeEngine(...options).toolbox.get("probe")!, labPolicy());
+  return manualOf(makeEngine(...options).toolbox.get("probe")!, labPolicy(), "auto");
 }
 
 Deno.test("manual: everything that a person must know of a tool, on one page", () => {
@@ -26,6 +26,7 @@ Probes one host.
 State: available at /usr/bin/probe
 Target: a host such as 10.0.0.5 or a network such as 10.0.0.0/24; allowed: RFC1918, .lab.internal; at most 16 addresses
 Time-out: 60 s
+Limits: memory 512 MiB; processor time as the time-out; open files 256; file size 64 MiB; processes not counted
 Runs at once: 1; waiting: at most 2
 Always given: -q
 
@@ -69,19 +70,34 @@ Deno.test("manual: a tool without target, arguments, parameters and flags has no
   assert.doesNotMatch(text, /Parameters|Flags|Declared/);
 });
 
-Deno.test("manual: the targets are those of the policy that is asked", () => {
-  const entry = makeEngine().toolbox.get("probe")!;
-  assert.match(manualOf(entry, new TargetPolicy([], [])), /allowed: nothing/);
+Deno.test("manual: the limits are those in effect", () => {
+  const limits = { memory_mb: 64, cpu_sec: 2, open_files: 32, file_size_mb: 0, processes: 4 };
+  assert.match(
+    manual({ tools: [toolOf({ limits })] }),
+    /^Limits: memory 64 MiB; processor time 2 s; open files 32; file size 0 MiB; processes 4$/m,
+  );
 });
 
-Deno.test("unenforced: the time-out is enforced, every other limit is named", () => {
+Deno.test("manual: the targets are those of the policy that is asked", () => {
+  const entry = makeEngine().toolbox.get("probe")!;
+  assert.match(manualOf(entry, new TargetPolicy([], []), "auto"), /allowed: nothing/);
+});
+
+Deno.test("unenforced: with the kernel's help only the count of processes is not, and without it every limit", () => {
   const limits = { timeout_sec: 5, memory_mb: 64, cpu_sec: 2, open_files: 32, file_size_mb: 1, processes: 4 };
-  assert.deepEqual(unenforced(manifestOf({ limits })), [
-    "limits.memory_mb: 64",
-    "limits.cpu_sec: 2",
-    "limits.open_files: 32",
-    "limits.file_size_mb: 1",
-    "limits.processes: 4",
+  const manifest = manifestOf({ limits, helpers: ["sh"] });
+  assert.deepEqual(unenforced(manifest, "basic"), [
+    "limits.memory_mb: 64 (not in tier basic)",
+    "limits.cpu_sec: 2 (not in tier basic)",
+    "limits.open_files: 32 (not in tier basic)",
+    "limits.file_size_mb: 1 (not in tier basic)",
+    "limits.processes: 4 (not in tier basic)",
+    "helpers: [sh] (not in tier basic)",
   ]);
-  assert.deepEqual(unenforced(manifestOf()), []);
+  for (const tier of ["auto", "kernel"] as const) {
+    assert.deepEqual(unenforced(manifest, tier), [
+      "limits.processes: 4 (only where a cgroup v2 is delegated; bulkhead doctor tells)",
+    ]);
+  }
+  for (const tier of ["auto", "basic"] as const) assert.deepEqual(unenforced(manifestOf(), tier), []);
 });

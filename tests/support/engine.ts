@@ -51,6 +51,7 @@ export const TOOL_DEFAULTS: ToolDefaults = {
   timeoutSec: 300,
   concurrency: 2,
   maxQueue: 16,
+  limits: { memoryMb: 512, cpuSec: null, openFiles: 256, fileSizeMb: 64, processes: null },
   breaker: {
     failure_threshold: 5,
     recovery_timeout_sec: 60,
