@@ -67,6 +67,7 @@ export const ERRNO = {
   EACCES: 13,
   EBUSY: 16,
   EEXIST: 17,
+  ENOTDIR: 20,
   EINVAL: 22,
   ENOSYS: 38,
   EOPNOTSUPP: 95,
@@ -84,8 +85,10 @@ export interface Kernel {
   call(name: SyscallName, ...args: readonly SyscallArgument[]): number;
 }
 
-/** The kernel with the calls that may take long made on another thread. */
+/** The kernel itself, through libc. */
 export interface LiveKernel extends Kernel {
+  /** The library's path, as the ffi permission names it. */
+  readonly path: string;
   /**
    * The same without blocking this thread. The error number is lost with the thread: every failure is -1.
    *
@@ -94,6 +97,11 @@ export interface LiveKernel extends Kernel {
   callInBackground(name: SyscallName, ...args: readonly SyscallArgument[]): Promise<number>;
   /** The address of a buffer's first byte, for structures that hold pointers. The caller keeps the buffer alive. */
   addressOf(buffer: Uint8Array<ArrayBuffer>): bigint;
+  /**
+   * Starts `path`, which must not exist, with posix_spawn(3): the attempt to execute it goes the whole way that a
+   * program's start goes. Returns the error number, ENOENT when everything let it pass.
+   */
+  spawnNothing(path: string): number;
   /** Unloads the library. */
   close(): void;
 }
@@ -102,6 +110,11 @@ const SIX = ["i64", "u64", "u64", "u64", "u64", "u64", "u64"] as const;
 const SYMBOLS = {
   syscall: { parameters: SIX, result: "i64" },
   syscall_in_background: { name: "syscall", parameters: SIX, result: "i64", nonblocking: true },
+  posix_spawn: { parameters: ["buffer", "buffer", "usize", "usize", "buffer", "buffer"], result: "i32" },
+  // Deno's own functions for pointers want the permission for every library, so memmove(3) stands in for them: it
+  // answers with the address of a buffer, and copies out of memory that is known by its address.
+  address_of: { name: "memmove", parameters: ["buffer", "buffer", "usize"], result: "u64" },
+  copy_from: { name: "memmove", parameters: ["buffer", "pointer", "usize"], result: "u64" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
 
@@ -116,7 +129,7 @@ export function openKernel(): LiveKernel | { readonly reason: string } {
   const reasons: string[] = [];
   for (const path of LIBC_PATHS) {
     try {
-      return kernelOf(Deno.dlopen(path, SYMBOLS), arch);
+      return kernelOf(path, Deno.dlopen(path, SYMBOLS), arch);
     } catch (error) {
       reasons.push(`${path}: ${(error as Error).message}`);
     }
@@ -124,9 +137,17 @@ export function openKernel(): LiveKernel | { readonly reason: string } {
   return { reason: `no glibc at a known path: ${reasons.join("; ")}` };
 }
 
-function kernelOf(library: Deno.DynamicLibrary<typeof SYMBOLS>, architecture: Architecture): LiveKernel {
+function kernelOf(
+  path: string,
+  library: Deno.DynamicLibrary<typeof SYMBOLS>,
+  architecture: Architecture,
+): LiveKernel {
   const { symbols } = library;
   const encoder = new TextEncoder();
+  const errno = new Uint8Array(4);
+  // An empty buffer has no address; the kernel then sees a null pointer with length 0.
+  const addressOf = (buffer: BufferSource & ArrayBufferView<ArrayBuffer>) =>
+    buffer.byteLength === 0 ? 0n : symbols.address_of(buffer, buffer, 0n);
   /** The buffers of the calls under way: an address alone does not keep memory from being collected. */
   const held = new Set<readonly Uint8Array[]>();
   const marshal = (name: SyscallName, args: readonly SyscallArgument[]) => {
@@ -144,14 +165,15 @@ function kernelOf(library: Deno.DynamicLibrary<typeof SYMBOLS>, architecture: Ar
     return { words: [number, word(a), word(b), word(c), word(d), word(e), word(f)] as const, buffers };
   };
   return {
+    path,
     architecture,
     call(name, ...args) {
       const { words, buffers } = marshal(name, args);
       const result = Number(symbols.syscall(...words));
       held.delete(buffers);
       if (result !== -1) return result;
-      const place = symbols.__errno_location();
-      return place === null ? -ERRNO.EINVAL : -new Deno.UnsafePointerView(place).getInt32();
+      symbols.copy_from(errno, symbols.__errno_location(), 4n);
+      return -new Int32Array(errno.buffer)[0]!;
     },
     async callInBackground(name, ...args) {
       const { words, buffers } = marshal(name, args);
@@ -162,11 +184,14 @@ function kernelOf(library: Deno.DynamicLibrary<typeof SYMBOLS>, architecture: Ar
       }
     },
     addressOf,
+    spawnNothing(path) {
+      const name = encoder.encode(`${path}\0`);
+      const pid = new Uint8Array(4);
+      // argv is the name and a null pointer, the environment the null pointer alone.
+      const argv = new BigUint64Array([addressOf(name), 0n]);
+      const environment = new BigUint64Array([0n]);
+      return symbols.posix_spawn(pid, name, 0n, 0n, argv, environment);
+    },
     close: () => library.close(),
   };
-}
-
-function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
-  // An empty buffer has no address; the kernel then sees a null pointer with length 0.
-  return buffer.length === 0 ? 0n : Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));
 }

@@ -1,0 +1,67 @@
+/**
+ * What a compartment does to its own thread before it takes an order. Every step is in one list, is checked, and is
+ * fatal when it fails; none can be undone, and every program that the thread starts begins with all of them.
+ *
+ * @module
+ */
+import { type CapabilityName, reduceCapabilities } from "./capabilities.ts";
+import { ERRNO, errnoName, type LiveKernel } from "./kernel.ts";
+import { landlockAbi, restrictThread } from "./landlock.ts";
+import { TAG_RESOURCE } from "./run_tag.ts";
+import { filterHeader, filterProgram, SECCOMP } from "./seccomp.ts";
+
+/** What a compartment's programs may do. */
+export interface ThreadRules {
+  /** Every file that may be executed: the program, its loader or interpreter, its helpers and theirs. */
+  readonly executables: readonly string[];
+  /** The folder below which files may be written. */
+  readonly writableFolder: string;
+  readonly capabilities: readonly CapabilityName[];
+}
+
+/** The descriptor on which notifications arrive, or the step that failed. */
+export type Confined = { readonly ok: true; readonly listener: number } | {
+  readonly ok: false;
+  readonly reason: string;
+};
+
+/** prctl(2). */
+const PR_SET_NO_NEW_PRIVS = 38;
+
+/** Confines the calling thread for good. */
+export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined {
+  const failed = (step: string, why: string): Confined => ({ ok: false, reason: `${step}: ${why}` });
+
+  // 1. Set-user-ID bits and file capabilities take no effect any more; the next steps require it.
+  const privileges = kernel.call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (privileges < 0) return failed("no_new_privs", errnoName(-privileges));
+
+  // 2. Even root's children get only what the manifest declares.
+  const capabilities = reduceCapabilities(kernel, rules.capabilities);
+  if (capabilities !== null) return failed("capabilities", capabilities);
+
+  // 3. Where the kernel has Landlock: writing, executing, signals. Where it has not, doctor says so.
+  const abi = landlockAbi(kernel);
+  if (abi > 0) {
+    const restricted = restrictThread(kernel, abi, rules);
+    if (!restricted.ok) return failed("Landlock", restricted.reason);
+  }
+
+  // 4. Last, because from now on every execve of this thread's children waits for the warden.
+  const program = filterProgram({
+    architecture: kernel.architecture,
+    tagResource: TAG_RESOURCE,
+    serverPid: kernel.call("getpid"),
+  });
+  const header = filterHeader(program, kernel.addressOf(program));
+  const listener = kernel.call("seccomp", SECCOMP.setModeFilter, SECCOMP.flagNewListener, header);
+  // Touched here so that the instructions outlive the call that points to them.
+  if (listener < 0 || program.length === 0) return failed("seccomp", explainSeccomp(-listener));
+  return { ok: true, listener };
+}
+
+function explainSeccomp(errno: number): string {
+  // A container runtime that listens itself, for example; one listener is all that there can be.
+  if (errno === ERRNO.EBUSY) return "EBUSY: another program listens to this process's system calls already";
+  return errnoName(errno);
+}
