@@ -1,11 +1,13 @@
 /**
- * The outside of a compartment: makes the worker that may run one program, hands it orders, and collects what comes
- * back. The worker is not trusted: its messages are checked, and each run has a deadline here too.
+ * The server's side of a compartment: hands it orders through a port of their own, and collects what comes back. The
+ * compartment is not trusted: its messages are checked, and each run has a deadline here too. When it dies, the warden
+ * makes it again.
  *
  * @module
  */
 import type { Clock } from "../core/clock.ts";
 import { ByteBuffer } from "./byte_buffer.ts";
+import { plural } from "../core/text.ts";
 import {
   type Ending,
   isFromCompartment,
@@ -13,6 +15,7 @@ import {
   type StreamName,
   type ToCompartment,
 } from "./protocol.ts";
+import type { CompartmentTerms, RunTerms } from "./warden_protocol.ts";
 
 /** What came of an execution. */
 export type Execution =
@@ -34,28 +37,20 @@ export type Execution =
 /** Called with each kept piece of output as it comes. */
 export type OutputListener = (stream: StreamName, bytes: Uint8Array) => void;
 
+/** What a compartment needs of the warden. */
+export interface CompartmentWarden {
+  make(terms: CompartmentTerms, port: MessagePort): void;
+  drop(tool: string): void;
+  begin(terms: RunTerms): void;
+  end(run: string): void;
+}
+
 /** How long after deadline and grace, twice, a compartment may take to answer before it counts as dead. */
 const OVERDUE_MS = 1000;
 
-/** What a compartment holds: no permission at all but the one to run `program`. */
-export function compartmentPermissions(program: string): Deno.PermissionOptionsObject {
-  return {
-    run: [program],
-    env: false,
-    ffi: false,
-    import: false,
-    net: false,
-    read: false,
-    sys: false,
-    write: false,
-  };
-}
-
-/** The worker's module: TypeScript beside this file, or its bundled form beside the bundle. */
-export const WORKER_URL = new URL(
-  import.meta.url.endsWith(".ts") ? "./compartment_worker.ts" : "./compartment_worker.js",
-  import.meta.url,
-);
+/** A compartment that dies more often than this in {@link DEATHS_WITHIN_MS} is not made again. */
+const MOST_DEATHS = 5;
+const DEATHS_WITHIN_MS = 60_000;
 
 interface RunInside {
   readonly order: Order;
@@ -68,42 +63,30 @@ interface RunInside {
 
 /** One tool's compartment. */
 export class Compartment {
-  /** Settles once the worker is up; rejects when it cannot come up. */
-  readonly ready: Promise<void>;
-  readonly #worker: Worker;
+  readonly terms: CompartmentTerms;
+  readonly #warden: CompartmentWarden;
   readonly #clock: Clock;
   readonly #runs = new Map<string, RunInside>();
+  /** The port to the worker, or null while there is none. */
+  #port: MessagePort | null = null;
+  #up = Promise.withResolvers<void>();
   #death: string | null = null;
-  #markReady!: () => void;
-  #markFailed!: (error: Error) => void;
+  #deathTimesMs: number[] = [];
 
-  /**
-   * Makes the compartment. The caller's thread must hold the run permission for `program` at this moment and may give
-   * it up right after.
-   *
-   * @param name for messages
-   * @param program absolute path
-   */
-  constructor(name: string, program: string, clock: Clock) {
+  /** Has the compartment made. */
+  constructor(terms: CompartmentTerms, warden: CompartmentWarden, clock: Clock) {
+    this.terms = terms;
+    this.#warden = warden;
     this.#clock = clock;
-    this.ready = new Promise((resolve, reject) => {
-      this.#markReady = resolve;
-      this.#markFailed = reject;
-    });
-    // Nobody may be waiting for it when it fails; the runs report it then.
-    this.ready.catch(() => {});
-    const options = { type: "module", name, deno: { permissions: compartmentPermissions(program) } } as const;
-    this.#worker = new Worker(WORKER_URL, options);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#die(`it failed: ${event.message}`);
-    };
-    this.#worker.onmessageerror = () => this.#die("it sent a message that cannot be read");
-    this.#worker.onmessage = ({ data }) => this.#receive(data);
-    this.#send({ type: "open", program });
+    this.#make();
   }
 
-  /** Why the compartment is dead, or null while it lives. */
+  /** Settles once the worker is up and confined; rejects when it cannot be. */
+  get ready(): Promise<void> {
+    return this.#up.promise;
+  }
+
+  /** Why the compartment is gone for good, or null. */
   get death(): string | null {
     return this.#death;
   }
@@ -111,11 +94,17 @@ export class Compartment {
   /**
    * Executes the program.
    *
+   * @param cwd the working folder
    * @param signal aborting it stops the run, with SIGTERM first
    */
-  run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
-    if (this.#death !== null) return Promise.resolve({ status: "not_started", reason: this.#death });
-    return new Promise((resolve) => {
+  async run(order: Order, cwd: string, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
+    // One that has died is being made again, unless it is gone for good.
+    while (!await this.ready.then(() => true, () => false)) {
+      if (this.#death !== null) return { status: "not_started", reason: this.#death };
+    }
+    const { ceilings, tree, ...rest } = order;
+    const { tool } = this.terms;
+    return await new Promise((resolve) => {
       const cancel = () => this.#send({ type: "cancel", id: order.id });
       const overdueMs = order.deadlineMs + order.killGraceMs + OVERDUE_MS;
       this.#runs.set(order.id, {
@@ -132,10 +121,59 @@ export class Compartment {
         },
         cancelOverdueTimer: this.#watch(overdueMs),
       });
-      this.#send({ type: "run", order });
+      this.#warden.begin({ run: order.id, tool, ceilings, tree, killGraceMs: order.killGraceMs });
+      this.#send({ type: "run", order: { ...rest, cwd } });
       if (signal.aborted) cancel();
       else signal.addEventListener("abort", cancel, { once: true });
     });
+  }
+
+  /** The warden has made it. */
+  made(): void {
+    this.#up.resolve();
+  }
+
+  /** The warden could not confine it, and what cannot be confined is not used. */
+  notMade(reason: string): void {
+    this.#end(reason);
+  }
+
+  /** The warden has seen it die. */
+  died(reason: string): void {
+    if (this.#death !== null) return;
+    const now = this.#clock.now();
+    this.#deathTimesMs = [...this.#deathTimesMs, now].filter((then) => now - then < DEATHS_WITHIN_MS);
+    if (this.#deathTimesMs.length > MOST_DEATHS) {
+      return this.#end(
+        `it died ${plural(this.#deathTimesMs.length, "time")} in a minute; the last time: ${reason}`,
+      );
+    }
+    this.#lose(`the tool's compartment died: ${reason}`);
+    this.#make();
+  }
+
+  /** There is no warden any more: what runs is killed as far as the compartment can, and reported. */
+  abandon(reason: string): void {
+    this.#send({ type: "abandon" });
+    this.#end(reason);
+  }
+
+  /** Ends the compartment. Runs inside it are killed and reported as lost. */
+  close(): void {
+    if (this.#death !== null) return;
+    this.#warden.drop(this.terms.tool);
+    this.#end("it was closed");
+  }
+
+  #make(): void {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => this.#receive(port1, data);
+    port1.onmessageerror = () => this.#distrust("it sent a message that cannot be read");
+    this.#port = port1;
+    this.#up = Promise.withResolvers();
+    // Nobody may be waiting for it when it fails; the runs report it then.
+    this.#up.promise.catch(() => {});
+    this.#warden.make(this.terms, port2);
   }
 
   /**
@@ -144,30 +182,25 @@ export class Compartment {
    */
   #watch(overdueMs: number): () => void {
     let cancel = this.#clock.after(overdueMs, () => {
-      cancel = this.#clock.after(OVERDUE_MS, () => this.#die("it did not answer in time"));
+      cancel = this.#clock.after(OVERDUE_MS, () => this.#distrust("it did not answer in time"));
     });
     return () => cancel();
   }
 
-  /** Ends the worker. Runs inside it are reported as lost. */
-  close(): void {
-    this.#die("it was closed");
-  }
-
   #send(message: ToCompartment): void {
-    if (this.#death === null) this.#worker.postMessage(message);
+    this.#port?.postMessage(message);
   }
 
-  #receive(data: unknown): void {
-    if (this.#death !== null) return;
-    if (!isFromCompartment(data)) return this.#die("it sent a message that is not in the table");
-    if (data.type === "ready") return this.#markReady();
+  #receive(port: MessagePort, data: unknown): void {
+    // What an earlier worker still had to say.
+    if (port !== this.#port) return;
+    if (!isFromCompartment(data)) return this.#distrust("it sent a message that is not in the table");
     const run = this.#runs.get(data.id);
-    if (run === undefined) return this.#die("it spoke of a run that it was not given");
+    if (run === undefined) return this.#distrust("it spoke of a run that it was not given");
     switch (data.type) {
       case "output":
         if (!run.kept[data.stream].append(data.bytes)) {
-          return this.#die("it sent more output than it was to keep");
+          return this.#distrust("it sent more output than it was to keep");
         }
         run.onOutput?.(data.stream, data.bytes);
         break;
@@ -183,17 +216,31 @@ export class Compartment {
   #finish(run: RunInside, execution: Execution): void {
     this.#runs.delete(run.order.id);
     run.cancelOverdueTimer();
+    this.#warden.end(run.order.id);
     run.resolve(execution);
   }
 
-  #die(reason: string): void {
+  /** It is not what it should be: the warden ends it, and makes another. */
+  #distrust(reason: string): void {
+    if (this.#death !== null) return;
+    this.#warden.drop(this.terms.tool);
+    this.died(reason);
+  }
+
+  /** Gone for good. */
+  #end(reason: string): void {
     if (this.#death !== null) return;
     this.#death = `the tool's compartment is gone: ${reason}`;
-    this.#worker.terminate();
-    this.#markFailed(new Error(this.#death));
+    this.#lose(this.#death);
+  }
+
+  #lose(reason: string): void {
+    this.#port?.close();
+    this.#port = null;
+    this.#up.reject(new Error(reason));
     for (const run of [...this.#runs.values()]) {
       const durationMs = this.#clock.now() - run.startedMs;
-      this.#finish(run, { status: "lost", reason: this.#death, output: outputOf(run), durationMs });
+      this.#finish(run, { status: "lost", reason, output: outputOf(run), durationMs });
     }
   }
 }

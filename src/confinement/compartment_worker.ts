@@ -1,163 +1,153 @@
 /**
- * The inside of a compartment: a worker whose only permission is to run one program at one absolute path. It reads
- * the program's output, which is untrusted, and can do nothing with it but pass it on.
+ * The inside of a compartment: a worker whose only permission is to run one program at one absolute path. It confines
+ * its own thread, gives up the means to do so, and only then begins to take orders. It reads the program's output,
+ * which is untrusted, and can do nothing with it but pass it on.
  *
  * @module
  */
-import type { Ending, FromCompartment, Order, StopCause, StreamName, ToCompartment } from "./protocol.ts";
+import { confineThread, type ThreadRules } from "./linux/confine_thread.ts";
+import { openKernel } from "./linux/kernel.ts";
+import { Pump, readToTheEnd } from "./pump.ts";
+import type { Ending, FromCompartment, InsideOrder, StopCause, ToCompartment } from "./protocol.ts";
+import type { CompartmentToWarden, WardenToCompartment } from "./warden_protocol.ts";
 
 /** The part of the worker's global scope that is used; the page's types are the only ones known here. */
-const scope = globalThis as unknown as {
-  onmessage: ((event: MessageEvent<ToCompartment>) => void) | null;
-  postMessage(message: FromCompartment, transfer?: Transferable[]): void;
+const warden = globalThis as unknown as {
+  onmessage: ((event: MessageEvent<WardenToCompartment>) => void) | null;
+  postMessage(message: CompartmentToWarden): void;
 };
 
-/** How much is read at once: the capacity of a pipe, see pipe(7). */
-const CHUNK_BYTES = 65_536;
+/** A name below which nothing can be: executing it fails, after everything else has been done. */
+const NOTHING = "/dev/null/bulkhead-self-test";
 
-/**
- * How long the output may stay silent, and yet open, after the program's end before it is given up: some other
- * process holds it. What the program itself wrote is in the pipe by then and is read without waiting.
- */
-const SILENCE_MS = 200;
-
-/** And how long at all, for a process that holds the output open and keeps writing to it. */
-const DRAIN_MS = { afterExit: 1000, afterStop: 250 } as const;
+/** What this compartment was made with. */
+interface Opening {
+  readonly program: string;
+  /** Whether the warden ends the processes; in tier basic the compartment ends its own child. */
+  readonly wardenKills: boolean;
+  readonly server: MessagePort;
+}
 
 /** The runs that go on here, and how to stop them. */
 const running = new Map<string, (cause: StopCause) => void>();
+/** Their first processes, for the time when there is no warden any more. */
+const children = new Map<string, Deno.ChildProcess>();
+/** Runs that could not be started, waiting for the warden's reason. */
+const refusals = new Map<string, (reason: string | null) => void>();
 
-let program = "";
-
-scope.onmessage = ({ data }) => {
-  if (data.type === "open") {
-    program = data.program;
-    scope.postMessage({ type: "ready" });
-  } else if (data.type === "run") {
-    void execute(data.order);
-  } else {
-    running.get(data.id)?.("cancelled");
+warden.onmessage = ({ data }) => {
+  if (data.type === "refusal") {
+    refusals.get(data.run)?.(data.reason);
+    refusals.delete(data.run);
+    return;
   }
+  if (data.rules !== null && !confine(data.rules)) return;
+  const opening: Opening = { program: data.program, wardenKills: data.rules !== null, server: data.port };
+  data.port.onmessage = (event: MessageEvent<ToCompartment>) => takeOrder(opening, event.data);
+  warden.postMessage({ type: "ready" });
 };
 
-async function execute(order: Order): Promise<void> {
+/** Confines this thread and gives up the permission to call native code. Whether that is done. */
+function confine(rules: ThreadRules): boolean {
+  const kernel = openKernel();
+  if ("reason" in kernel) {
+    warden.postMessage({ type: "not_confined", reason: kernel.reason });
+    return false;
+  }
+  const confined = confineThread(kernel, rules);
+  if (!confined.ok) {
+    warden.postMessage({ type: "not_confined", reason: confined.reason });
+    return false;
+  }
+  warden.postMessage({ type: "confined", listener: confined.listener });
+  // Blocks until the warden has treated it like any program's start.
+  const errno = kernel.spawnNothing(NOTHING);
+  kernel.close();
+  Deno.permissions.revokeSync({ name: "ffi", path: kernel.path });
+  Deno.permissions.revokeSync({ name: "ffi" });
+  const left = Deno.permissions.querySync({ name: "ffi", path: kernel.path }).state;
+  if (left === "granted") {
+    warden.postMessage({ type: "not_confined", reason: "the permission ffi could not be given up" });
+    return false;
+  }
+  warden.postMessage({ type: "self_tested", errno });
+  return true;
+}
+
+function takeOrder(opening: Opening, message: ToCompartment): void {
+  if (message.type === "run") void execute(opening, message.order);
+  else if (message.type === "cancel") running.get(message.id)?.("cancelled");
+  else for (const child of children.values()) signal(child, "SIGKILL");
+}
+
+async function execute(opening: Opening, order: InsideOrder): Promise<void> {
   const { id } = order;
+  const send = (message: FromCompartment, transfer: Transferable[] = []) =>
+    opening.server.postMessage(message, transfer);
   const startedMs = performance.now();
+  if (opening.wardenKills) warden.postMessage({ type: "spawning", run: id });
   let child: Deno.ChildProcess;
   try {
-    child = new Deno.Command(program, {
+    child = new Deno.Command(opening.program, {
       args: [...order.args],
       clearEnv: true,
       env: { ...order.env },
-      cwd: "/",
+      cwd: order.cwd,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
   } catch (error) {
-    scope.postMessage({ type: "not_started", id, reason: String(error).slice(0, 4096) });
+    const refused = opening.wardenKills ? await askWhy(id) : null;
+    send({ type: "not_started", id, reason: (refused ?? String(error)).slice(0, 4096) });
     return;
   }
+  if (opening.wardenKills) warden.postMessage({ type: "spawned", run: id });
 
   let cause: StopCause | null = null;
   let killTimer: ReturnType<typeof setTimeout> | undefined;
   const stop = (why: StopCause) => {
     if (cause !== null) return;
     cause = why;
+    if (opening.wardenKills) return warden.postMessage({ type: "stop", run: id });
     signal(child, "SIGTERM");
     killTimer = setTimeout(() => signal(child, "SIGKILL"), order.killGraceMs);
   };
   running.set(id, stop);
+  children.set(id, child);
   const deadlineTimer = setTimeout(() => stop("timeout"), order.deadlineMs);
 
-  const pumps = [
-    new Pump(order, "stdout", child.stdout, stop),
-    new Pump(order, "stderr", child.stderr, stop),
-  ];
-  const drained = Promise.all(pumps.map((pump) => pump.finished));
+  const pass = (stream: "stdout" | "stderr") =>
+    new Pump(child[stream], {
+      capBytes: order.maxBytes[stream],
+      onBytes: (bytes) => send({ type: "output", id, stream, bytes }, [bytes.buffer]),
+      onFlood: order.onFlood === "kill" ? () => stop("flood") : null,
+    });
+  const pumps = { stdout: pass("stdout"), stderr: pass("stderr") };
   const status = await child.status;
+  children.delete(id);
   clearTimeout(deadlineTimer);
   clearTimeout(killTimer);
-  const drainMs = cause === null ? DRAIN_MS.afterExit : DRAIN_MS.afterStop;
-  const heldOpen = !await drainedOrGivenUp(drained, pumps, drainMs);
+  // What the program left behind is ended now, and with it whatever still holds the output open.
+  if (opening.wardenKills) warden.postMessage({ type: "exited", run: id });
+  const heldOpen = !await readToTheEnd([pumps.stdout, pumps.stderr], cause === null ? "exit" : "stop");
   running.delete(id);
 
   const ending: Ending = {
     code: status.signal === null ? status.code : null,
     signal: status.signal,
     cause,
-    bytes: { stdout: pumps[0]!.totalBytes, stderr: pumps[1]!.totalBytes },
+    bytes: { stdout: pumps.stdout.totalBytes, stderr: pumps.stderr.totalBytes },
     durationMs: performance.now() - startedMs,
     heldOpen,
   };
-  scope.postMessage({ type: "ended", id, ending });
+  send({ type: "ended", id, ending });
 }
 
-/** Reads one stream to its end, passes on what fits under the cap and counts the rest. */
-class Pump {
-  totalBytes = 0;
-  lastReadMs = performance.now();
-  readonly finished: Promise<void>;
-  readonly #reader: ReadableStreamBYOBReader;
-
-  constructor(
-    order: Order,
-    stream: StreamName,
-    source: ReadableStream<Uint8Array>,
-    stop: (cause: StopCause) => void,
-  ) {
-    this.#reader = source.getReader({ mode: "byob" });
-    this.finished = this.#pump(order, stream, stop);
-  }
-
-  /** Stops reading; whoever holds the other end gets SIGPIPE when it writes. */
-  abandon(): void {
-    this.#reader.cancel().catch(() => {});
-  }
-
-  async #pump(order: Order, stream: StreamName, stop: (cause: StopCause) => void): Promise<void> {
-    const cap = order.maxBytes[stream];
-    let buffer = new Uint8Array(CHUNK_BYTES);
-    for (;;) {
-      const { value, done } = await this.#reader.read(buffer);
-      if (done || value === undefined) return;
-      this.lastReadMs = performance.now();
-      const room = cap - this.totalBytes;
-      this.totalBytes += value.length;
-      if (room > 0) {
-        // A copy of what is kept: the buffer itself goes back to the reader.
-        const bytes = value.slice(0, room);
-        scope.postMessage({ type: "output", id: order.id, stream, bytes }, [bytes.buffer]);
-      }
-      if (this.totalBytes > cap && order.onFlood === "kill") stop("flood");
-      buffer = new Uint8Array(value.buffer);
-    }
-  }
-}
-
-/** @returns true when both streams have ended, false when they were given up. */
-async function drainedOrGivenUp(
-  drained: Promise<unknown>,
-  pumps: readonly Pump[],
-  drainMs: number,
-): Promise<boolean> {
-  let ended = false;
-  const end = drained.then(() => {
-    ended = true;
-  });
-  const exitedMs = performance.now();
-  for (;;) {
-    const lastMs = Math.max(exitedMs, ...pumps.map((pump) => pump.lastReadMs));
-    const waitMs = Math.min(lastMs + SILENCE_MS, exitedMs + drainMs) - performance.now();
-    if (waitMs <= 0) break;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    await Promise.race([end, new Promise((resolve) => timer = setTimeout(resolve, waitMs))]);
-    clearTimeout(timer);
-    if (ended) return true;
-  }
-  for (const pump of pumps) pump.abandon();
-  await end.catch(() => {});
-  return false;
+/** Why the warden did not let the program start; null when it was not the warden. */
+function askWhy(run: string): Promise<string | null> {
+  warden.postMessage({ type: "not_spawned", run });
+  return new Promise((resolve) => refusals.set(run, resolve));
 }
 
 function signal(child: Deno.ChildProcess, name: Deno.Signal): void {

@@ -5,6 +5,8 @@
  * @module
  */
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
+import { LIBC_PATHS } from "./linux/kernel.ts";
+import type { WantedTier } from "./tier.ts";
 import { ENVIRONMENT_NAMES } from "../config/environment.ts";
 import { folderOf } from "../core/paths.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
@@ -22,8 +24,11 @@ export type Grants = Readonly<Partial<Record<PermissionKind, readonly string[] |
 export interface GrantNeeds {
   /** Absolute paths of the tools' programs. */
   readonly programs: readonly string[];
-  /** The configuration file and the folders of manifests. */
+  /** The configuration file, the folders of manifests, and those of loaders and interpreters. */
   readonly readable: readonly string[];
+  /** The folders for state and for the log file. */
+  readonly writable: readonly string[];
+  readonly tier: WantedTier;
   /** Where to listen, or null for stdio. Port 0 is any port. */
   readonly listener: { readonly host: string; readonly port: number } | null;
 }
@@ -42,13 +47,16 @@ export function runGrants(needs: GrantNeeds): Grants {
     run: unique(needs.programs),
     read: unique([
       ...needs.readable,
+      ...needs.writable,
       ...(sources === null ? [] : [sources]),
       ...needs.programs.map(folderOf),
       ...PROGRAM_FOLDERS,
     ]),
+    write: unique(needs.writable),
     net: needs.listener === null ? [] : [netGrant(needs.listener)],
     env: ENVIRONMENT_NAMES,
     sys: SYS_NAMES,
+    ffi: needs.tier === "basic" ? [] : LIBC_PATHS,
   };
 }
 
@@ -65,15 +73,18 @@ const LOOPBACK_HOSTS = ["127.0.0.1", "[::1]"] as const;
 
 /**
  * The grants that are compiled into the executable. They cannot be narrowed later, so they name every place where a
- * catalog program may be; the configuration may be anywhere, and reading it ends before the first client is served.
+ * catalog program may be; configuration, state and log may be anywhere, and the right to touch any of them ends before
+ * the first client is served, but for the scribe's two folders.
  */
 export function compiledGrants(commands: readonly string[]): Grants {
   return {
     run: unique(commands.flatMap(programCandidates)),
     read: true,
+    write: true,
     net: LOOPBACK_HOSTS,
     env: ENVIRONMENT_NAMES,
     sys: SYS_NAMES,
+    ffi: LIBC_PATHS,
   };
 }
 
@@ -93,15 +104,16 @@ export function grantFlags(grants: Grants): string[] {
  * Gives up every permission of the calling thread, for good.
  *
  * @param programs the paths that run was granted for; Deno keeps grants by path and forgets them by path
- * @param readable the paths beside those of programs that read may have been granted for
+ * @param paths the paths beside those of programs that read or write may have been granted for
  * @throws {Error} when one of the permissions that a start may hold is still there afterwards, so that nothing is
  * served with it
  */
 export async function giveUpPermissions(
   programs: readonly string[],
-  readable: readonly string[],
+  paths: readonly string[],
 ): Promise<void> {
   for (const command of programs) await Deno.permissions.revoke({ name: "run", command });
+  for (const path of LIBC_PATHS) await Deno.permissions.revoke({ name: "ffi", path });
   for (const name of PERMISSION_KINDS) await Deno.permissions.revoke({ name });
   // A kind as a whole is "prompt" also while parts of it are granted, so the parts are what is asked for.
   const descriptors: Deno.PermissionDescriptor[] = [
@@ -109,7 +121,10 @@ export async function giveUpPermissions(
     ...programs.map((command) => ({ name: "run", command }) as const),
     ...ENVIRONMENT_NAMES.map((variable) => ({ name: "env", variable }) as const),
     ...SYS_NAMES.map((kind) => ({ name: "sys", kind }) as const),
-    ...["/", ...PROGRAM_FOLDERS, ...readable].map((path) => ({ name: "read", path }) as const),
+    ...["/", ...PROGRAM_FOLDERS, ...paths].flatMap((path) =>
+      [{ name: "read", path }, { name: "write", path }] as const
+    ),
+    ...LIBC_PATHS.map((path) => ({ name: "ffi", path }) as const),
     ...LOOPBACK_HOSTS.map((host) => ({ name: "net", host }) as const),
   ];
   const held: string[] = [];
@@ -138,14 +153,17 @@ export const THREADS: readonly ThreadPermissions[] = [
     thread: "main, until start is done",
     holds: {
       run: "the program of every available tool, by absolute path",
-      read: "configuration, manifests, the folders of programs; under `deno run` the worker's source",
+      ffi: "libc, in tier kernel",
+      read:
+        "configuration, manifests, the folders of programs and loaders; under `deno run` the workers' sources",
+      write: "the folders of state and of the log file",
       net: "the listener, with HTTP only",
       env: "the names listed below",
       sys: "uid, gid",
     },
     why:
       "It reads the configuration, checks that nobody else could have replaced a program, binds the listener and " +
-      "makes the compartments, which can hold no more than it holds itself.",
+      "makes warden and scribe, which can hold no more than it holds itself.",
   },
   {
     thread: "main, from then on",
@@ -155,9 +173,32 @@ export const THREADS: readonly ThreadPermissions[] = [
       "no file; a listener that is bound keeps accepting.",
   },
   {
+    thread: "warden",
+    holds: {
+      run: "the program of every available tool, by absolute path",
+      ffi: "libc, in tier kernel",
+      read: "the workers' sources, under `deno run` only",
+    },
+    why:
+      "It makes the compartments, lets a program go on only when its limits have landed, and ends every process of a " +
+      "run. It is told neither arguments nor targets, and no output passes it. Native code is the whole authority of " +
+      "the process, so this is the code to review.",
+  },
+  {
     thread: "compartment NAME, one for each available tool",
-    holds: { run: "that tool's program, by absolute path" },
+    holds: {
+      run: "that tool's program, by absolute path",
+      ffi: "libc, given up before it takes its first order",
+    },
     why: "It starts the program with the arguments that main has checked and passes its output on.",
+  },
+  {
+    thread: "scribe",
+    holds: {
+      read: "the folders of state and of the log file",
+      write: "the folders of state and of the log file",
+    },
+    why: "It makes and removes the folders that runs work in, and writes the log file.",
   },
 ];
 

@@ -10,11 +10,11 @@ import { type Grants, PERMISSION_KINDS, type PermissionKind, THREADS } from "./p
 const PURPOSES: Readonly<Record<PermissionKind, string>> = {
   run: "Handed to the compartments, one path each, and given up.",
   read: "The configuration, the manifests, and whether somebody else could have replaced a program.",
-  write: "Nothing is written.",
+  write: "Handed to the scribe: the folders that runs work in, the record of this server, the log file.",
   net: "Listening on loopback, with `--transport http` only. Nothing is connected to.",
   env: "The configuration's variables; never a secret.",
   sys: "The server's own user and group: programs that others may write are refused.",
-  ffi: "No native code is loaded.",
+  ffi: "The C library, for the warden and, until they are confined, the compartments; not in tier basic.",
   import: "No code is loaded from the network: `--deny-import` takes even Deno's own list of hosts away.",
 };
 

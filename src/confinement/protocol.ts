@@ -5,13 +5,17 @@
  * @module
  */
 
+import type { Ceilings } from "./linux/ceilings.ts";
+import { count, hasExactly, messageCheck, oneOf, orNull, text, textUpTo } from "./message_table.ts";
+import type { TreeCeilings } from "./warden_protocol.ts";
+
 /** The two output streams. */
 export type StreamName = "stdout" | "stderr";
 
 /** Why a run was stopped before its program ended by itself. */
 export type StopCause = "timeout" | "cancelled" | "flood";
 
-/** One execution, as a compartment is asked for it. The program is the compartment's own and is not named. */
+/** One execution, as it is asked of a compartment. The program is the compartment's own and is not named. */
 export interface Order {
   /** The run's id. */
   readonly id: string;
@@ -25,13 +29,23 @@ export interface Order {
   readonly maxBytes: Readonly<Record<StreamName, number>>;
   /** What happens at a stream's cap: read on and forget, or stop the program. */
   readonly onFlood: "drain" | "kill";
+  /** What each process may use, and all together; the warden is told, not the compartment. */
+  readonly ceilings: Ceilings;
+  readonly tree: TreeCeilings;
+}
+
+/** The part of an order that the compartment itself is given. */
+export interface InsideOrder extends Omit<Order, "ceilings" | "tree"> {
+  /** The working folder. */
+  readonly cwd: string;
 }
 
 /** From the server to a compartment. */
 export type ToCompartment =
-  | { readonly type: "open"; readonly program: string }
-  | { readonly type: "run"; readonly order: Order }
-  | { readonly type: "cancel"; readonly id: string };
+  | { readonly type: "run"; readonly order: InsideOrder }
+  | { readonly type: "cancel"; readonly id: string }
+  /** Stops every run: there is no warden any more. */
+  | { readonly type: "abandon" };
 
 /** How an execution ended. */
 export interface Ending {
@@ -50,50 +64,24 @@ export interface Ending {
 
 /** From a compartment to the server. */
 export type FromCompartment =
-  | { readonly type: "ready" }
   | { readonly type: "output"; readonly id: string; readonly stream: StreamName; readonly bytes: Uint8Array }
   | { readonly type: "ended"; readonly id: string; readonly ending: Ending }
   | { readonly type: "not_started"; readonly id: string; readonly reason: string };
 
-type Fields = Readonly<Record<string, (value: unknown) => boolean>>;
+const name = textUpTo(64);
 
-const text = (value: unknown) => typeof value === "string" && value.length <= 4096;
-const count = (value: unknown) => typeof value === "number" && Number.isFinite(value) && value >= 0;
-const orNull = (check: (value: unknown) => boolean) => (value: unknown) => value === null || check(value);
-const oneOf = (...options: readonly unknown[]) => (value: unknown) => options.includes(value);
-
-const ENDING: Fields = {
+const ENDING = hasExactly({
   code: orNull(Number.isSafeInteger),
-  signal: orNull(text),
+  signal: orNull(name),
   cause: oneOf(null, "timeout", "cancelled", "flood"),
   bytes: hasExactly({ stdout: count, stderr: count }),
   durationMs: count,
   heldOpen: oneOf(true, false),
-};
+});
 
-/** The messages of a compartment, field by field. */
-const FROM_COMPARTMENT: Readonly<Record<FromCompartment["type"], Fields>> = {
-  ready: {},
-  output: { id: text, stream: oneOf("stdout", "stderr"), bytes: (value) => value instanceof Uint8Array },
-  ended: { id: text, ending: hasExactly(ENDING) },
-  not_started: { id: text, reason: text },
-};
-
-/** Whether `data` is a message that a compartment may send. */
-export function isFromCompartment(data: unknown): data is FromCompartment {
-  if (typeof data !== "object" || data === null || !("type" in data) || typeof data.type !== "string") {
-    return false;
-  }
-  if (!Object.hasOwn(FROM_COMPARTMENT, data.type)) return false;
-  const fields = FROM_COMPARTMENT[data.type as FromCompartment["type"]];
-  return hasExactly({ ...fields, type: text })(data);
-}
-
-function hasExactly(fields: Fields): (value: unknown) => boolean {
-  return (value) =>
-    typeof value === "object" && value !== null &&
-    Object.keys(value).length === Object.keys(fields).length &&
-    Object.entries(fields).every(([key, check]) =>
-      Object.hasOwn(value, key) && check((value as Record<string, unknown>)[key])
-    );
-}
+/** Whether `data` is a message that a compartment may send. Bytes are bounded where they are kept. */
+export const isFromCompartment: (data: unknown) => data is FromCompartment = messageCheck<FromCompartment>({
+  output: { id: name, stream: oneOf("stdout", "stderr"), bytes: (value) => value instanceof Uint8Array },
+  ended: { id: name, ending: ENDING },
+  not_started: { id: name, reason: text },
+});

@@ -1,14 +1,14 @@
 /**
- * The tier of confinement: what is enforced on a program beside the permissions of its compartment.
+ * The tiers of confinement: what is enforced on a program beside the permissions of its compartment.
  *
  * @module
  */
 
-/** `basic`: time-outs and output caps. Stronger tiers are not built yet, and asking for one stops the start. */
-export type Tier = "basic";
+/**
+ * `kernel`: ceilings, rules for files and signals, and the end of a run's every process, by the Linux kernel.
+ * `basic`: time-outs and output caps only.
+ */
+export type Tier = "kernel" | "basic";
 
-/** The tier that a configuration's `confinement.tier` comes to on this machine. */
-export function effectiveTier(wanted: "auto" | Tier): Tier {
-  // The strongest tier that there is, so far, is the one that can also be asked for.
-  return wanted === "auto" ? "basic" : wanted;
-}
+/** What `confinement.tier` may say; `auto` takes the strongest that there is. */
+export type WantedTier = "auto" | Tier;

@@ -1,9 +1,16 @@
 /**
- * Logging: structured lines on standard error, never on standard output, which belongs to the protocol.
+ * Logging: structured lines on standard error, and in a file when there is one; never on standard output, which
+ * belongs to the protocol.
  *
  * @module
  */
-import { configureSync, type LogLevel, type LogRecord, type TextFormatter } from "@logtape/logtape";
+import {
+  configureSync,
+  type LogLevel,
+  type LogRecord,
+  type Sink,
+  type TextFormatter,
+} from "@logtape/logtape";
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 
 /** The configuration's part. */
@@ -19,17 +26,28 @@ export interface LogOutput {
   write(line: string): void;
 }
 
-/** Sets logging up for the whole process. Calling it again replaces what was set up before. */
-export function setUpLogging(settings: LogSettings, output: LogOutput): void {
+/**
+ * Sets logging up for the whole process. Calling it again replaces what was set up before.
+ *
+ * @param file takes each line for the log file, which is always JSON
+ */
+export function setUpLogging(
+  settings: LogSettings,
+  output: LogOutput,
+  file?: (line: string) => void,
+): void {
   const pretty = settings.format === "pretty" || (settings.format === "auto" && output.isTerminal);
   const format = pretty ? prettyLine : jsonLine;
+  const sinks: Record<string, Sink> = { stderr: (record) => output.write(format(record)) };
+  if (file !== undefined) sinks.file = (record) => file(jsonLine(record));
+  const everywhere = Object.keys(sinks);
   configureSync({
     reset: true,
-    sinks: { stderr: (record) => output.write(format(record)) },
+    sinks,
     loggers: [
-      { category: ["bulkhead"], sinks: ["stderr"], lowestLevel: settings.level satisfies LogLevel },
+      { category: ["bulkhead"], sinks: everywhere, lowestLevel: settings.level satisfies LogLevel },
       // Without a sink of its own, the library's own logger would write to standard output.
-      { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "error" },
+      { category: ["logtape", "meta"], sinks: everywhere, lowestLevel: "error" },
     ],
   });
 }

@@ -130,6 +130,46 @@ Deno.test("logging: setting up again replaces what was set up before", async () 
   assert.deepEqual([first.length, second.length], [0, 1]);
 });
 
+Deno.test("logging: a file gets every line as JSON, whatever the terminal is shown", async () => {
+  const shown: string[] = [];
+  const kept: string[] = [];
+  setUpLogging({ level: "info", format: "pretty" }, {
+    isTerminal: true,
+    write: (line) => shown.push(line),
+  }, (line) => kept.push(line));
+  try {
+    getLogger(["bulkhead", "runs"]).info("said", { text: HOSTILE });
+    getLogger("bulkhead").debug("below the level");
+    getLogger(["logtape", "meta"]).error("the library's own");
+  } finally {
+    await reset();
+  }
+  assert.deepEqual(
+    kept.map(oneLine).map(({ logger, message }) => `${logger}: ${message}`),
+    ["bulkhead.runs: said", "logtape.meta: the library's own"],
+  );
+  assert.equal(oneLine(kept[0]!).text, HOSTILE);
+  assert.deepEqual(shown.map((line) => line.startsWith("{")), [false, false]);
+});
+
+Deno.test("logging: a file that cannot take a line keeps none from standard error", async () => {
+  const shown: string[] = [];
+  setUpLogging({ level: "info", format: "json" }, {
+    isTerminal: false,
+    write: (line) => shown.push(line),
+  }, () => {
+    throw new Error("no");
+  });
+  try {
+    getLogger("bulkhead").info("first");
+    getLogger("bulkhead").info("second");
+  } finally {
+    await reset();
+  }
+  const own = shown.map(oneLine).filter(({ logger }) => logger === "bulkhead");
+  assert.deepEqual(own.map(({ message }) => message), ["first", "second"]);
+});
+
 /** Everything that is written to standard output, by whatever road, while `work` runs. */
 async function standardOutputOf(work: () => Promise<unknown>): Promise<unknown[]> {
   const written: unknown[] = [];

@@ -1,0 +1,63 @@
+/**
+ * A tool as it can be executed: its compartment, and for each run a fresh folder of its own.
+ *
+ * @module
+ */
+import type { Compartment, Execution, OutputListener } from "./compartment.ts";
+import type { Order } from "./protocol.ts";
+
+/** Where runs get their folders from. */
+export interface ScratchFolders {
+  makeScratch(tool: string): Promise<{ readonly id: string; readonly path: string }>;
+  removeScratch(tool: string, id: string): Promise<void>;
+}
+
+/** Executes orders of one tool. */
+export class ConfinedTool {
+  readonly #compartment: Compartment;
+  readonly #scratch: ScratchFolders;
+  /** What to do once nothing is left of a run. */
+  readonly #afterwards = new Map<string, () => void>();
+
+  constructor(compartment: Compartment, scratch: ScratchFolders) {
+    this.#compartment = compartment;
+    this.#scratch = scratch;
+  }
+
+  /** Why it can execute no more, or null while it can. */
+  get death(): string | null {
+    return this.#compartment.death;
+  }
+
+  /**
+   * Executes the tool's program in a folder that nobody has used before, which is also its home.
+   *
+   * @param signal aborting it stops the run, with SIGTERM first
+   */
+  async run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
+    const { tool } = this.#compartment.terms;
+    let folder: { readonly id: string; readonly path: string };
+    try {
+      folder = await this.#scratch.makeScratch(tool);
+    } catch (error) {
+      return {
+        status: "not_started",
+        reason: `there is no folder to run it in: ${(error as Error).message}`,
+      };
+    }
+    const { id, path } = folder;
+    // A process that is still there could write to a folder that is being removed.
+    this.#afterwards.set(order.id, () => void this.#scratch.removeScratch(tool, id));
+    const env = { ...order.env, HOME: path, TMPDIR: path };
+    const execution = await this.#compartment.run({ ...order, env }, path, signal, onOutput);
+    // Nothing was announced to the warden, so it will not say that nothing is left.
+    if (execution.status === "not_started") this.gone(order.id);
+    return execution;
+  }
+
+  /** The last process of the run is gone. */
+  gone(run: string): void {
+    this.#afterwards.get(run)?.();
+    this.#afterwards.delete(run);
+  }
+}

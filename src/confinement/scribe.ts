@@ -1,0 +1,267 @@
+/**
+ * The server's side of the scribe: the worker that keeps what must still be read and written once the server itself
+ * has given its permissions up. Here its orders are made, so that a run finds a folder ready and a line of the log
+ * never waits.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Clock } from "../core/clock.ts";
+import { newId } from "../core/ids.ts";
+import { folderOf } from "../core/paths.ts";
+import {
+  type FromScribe,
+  isFromScribe,
+  type LogFileSettings,
+  scratchRoot,
+  type ToScribe,
+} from "./scribe_protocol.ts";
+import { LogFlow } from "./state/log_flow.ts";
+import { type PooledTool, ScratchPool } from "./state/scratch_pool.ts";
+
+/** What a scribe is made with. */
+export interface ScribeOptions {
+  /** Absolute path of the folder for the state of all servers. */
+  readonly stateFolder: string;
+  /** Names this server among them: 1 to 64 of `[0-9a-f]`. */
+  readonly nonce: string;
+  readonly tools: readonly PooledTool[];
+  /** Whose the folder must be, or null where users have no numbers. */
+  readonly uid: number | null;
+  readonly logFile: LogFileSettings | null;
+  readonly clock: Clock;
+  /** Called when the scribe dies without being asked to, with the reason. */
+  readonly onDeath?: (reason: string) => void;
+}
+
+/** A run's folder: nobody has used it before. */
+export interface Scratch {
+  readonly id: string;
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** How long opening may take: the folder may be on a disk that does not answer. */
+const OPEN_MS = 10_000;
+
+/** How long closing may take; what is left then is found by the next server. */
+const CLOSE_MS = 1000;
+
+/** The scribe's module: TypeScript beside this file, or its bundled form beside the bundle. */
+export const SCRIBE_URL = new URL(
+  import.meta.url.endsWith(".ts") ? "./scribe_worker.ts" : "./scribe_worker.js",
+  import.meta.url,
+);
+
+/**
+ * What the scribe holds. The thread that makes it must hold as much at that moment.
+ *
+ * @param logFolder the folder of the log file, in which it is rotated; null without one
+ */
+export function scribePermissions(
+  stateFolder: string,
+  logFolder: string | null,
+): Deno.PermissionOptionsObject {
+  const folders = logFolder === null ? [stateFolder] : [stateFolder, logFolder];
+  return {
+    read: folders,
+    write: folders,
+    env: false,
+    ffi: false,
+    import: false,
+    net: false,
+    run: false,
+    sys: false,
+  };
+}
+
+const logger = getLogger(["bulkhead", "confinement"]);
+
+/** The scribe of a server. */
+export class Scribe {
+  /**
+   * Settles once the folders are there; rejects with the reason why they cannot be. `dead` are servers that are gone:
+   * it is for this one, alone, to clean up after them.
+   */
+  readonly opened: Promise<{ readonly dead: readonly string[] }>;
+  readonly #options: ScribeOptions;
+  readonly #worker: Worker;
+  readonly #opening = Promise.withResolvers<{ readonly dead: readonly string[] }>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #pool: ScratchPool;
+  readonly #log: LogFlow;
+  /** What is called when something was removed, or will not be, by its id or nonce. */
+  readonly #removals = new Map<string, () => void>();
+  #cancelTimer: () => void;
+  #death: string | null = null;
+  #isOpen = false;
+  #isClosing = false;
+
+  /** Makes the scribe. The caller's thread must hold its permissions until {@link opened} settles. */
+  constructor(options: ScribeOptions) {
+    this.#options = options;
+    this.opened = this.#opening.promise;
+    // Nobody may be waiting for it when it fails.
+    this.opened.catch(() => {});
+    this.#pool = new ScratchPool(options.tools, (tool) => {
+      const id = newId();
+      this.#send({ type: "make_scratch", tool, id });
+      return id;
+    });
+    this.#log = new LogFlow(({ bytes, lost }) => this.#send({ type: "log", bytes, lost }, [bytes.buffer]));
+    const { stateFolder, nonce, uid, logFile, clock } = options;
+    const permissions = scribePermissions(stateFolder, logFile === null ? null : folderOf(logFile.path));
+    const settings = { type: "module", name: "scribe", deno: { permissions } } as const;
+    this.#worker = new Worker(SCRIBE_URL, settings);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#die(`it failed: ${event.message}`);
+    };
+    this.#worker.onmessageerror = () => this.#die("it sent a message that cannot be read");
+    this.#worker.onmessage = ({ data }) => this.#receive(data);
+    this.#cancelTimer = clock.after(OPEN_MS, () => this.#die("it did not open in time"));
+    const tools = options.tools.map(({ name }) => name);
+    this.#send({ type: "open", order: { stateFolder, server: nonce, uid, tools, logFile } });
+  }
+
+  /** Why there is no scribe any more, or null while there is. */
+  get death(): string | null {
+    return this.#death;
+  }
+
+  /** The folder below which a tool's runs have theirs. It is there once the scribe is open. */
+  scratchRoot(tool: string): string {
+    return scratchRoot(this.#options.stateFolder, this.#options.nonce, tool);
+  }
+
+  /**
+   * Gives a run an empty folder of its own, which was made before where possible.
+   *
+   * @throws {Error} when none can be made, with the reason
+   */
+  async makeScratch(tool: string): Promise<Scratch> {
+    await this.opened;
+    if (this.#death !== null || this.#isClosing) throw new Error(this.#death ?? "the scribe is closing");
+    const id = await this.#pool.take(tool);
+    return { id, path: `${this.scratchRoot(tool)}/${id}` };
+  }
+
+  /** Removes a run's folder and whatever was left in it. Resolves in any case; the log says what was not removed. */
+  removeScratch(tool: string, id: string): Promise<void> {
+    return this.#remove(id, { type: "remove_scratch", tool, id });
+  }
+
+  /** Removes the folder of a server that was reported dead, in the same way. */
+  forget(nonce: string): Promise<void> {
+    return this.#remove(nonce, { type: "forget", nonce });
+  }
+
+  /** Appends a line, which ends in a newline, to the log file, soon. Does nothing without a log file. */
+  writeLog(line: string): void {
+    if (this.#options.logFile === null || this.#isClosing || this.#death !== null) return;
+    this.#log.write(line);
+  }
+
+  /** Writes what waits, removes the server's folder and ends the scribe: within a second, done or not. */
+  close(): Promise<void> {
+    if (this.#death === null && !this.#isClosing) {
+      this.#isClosing = true;
+      if (this.#isOpen) {
+        this.#pool.fail("the scribe is closing");
+        this.#cancelTimer = this.#options.clock.after(CLOSE_MS, () => this.#end("it was closed"));
+        void this.#log.written().then(() => this.#send({ type: "close" }));
+      } else {
+        this.#end("it was closed");
+      }
+    }
+    return this.#closed.promise;
+  }
+
+  #send(message: ToScribe, transfer: Transferable[] = []): void {
+    if (this.#death === null) this.#worker.postMessage(message, transfer);
+  }
+
+  async #remove(key: string, message: ToScribe): Promise<void> {
+    if (this.#death !== null || this.#isClosing) return;
+    await new Promise<void>((resolve) => {
+      this.#removals.set(key, resolve);
+      this.#send(message);
+    });
+  }
+
+  #receive(data: unknown): void {
+    if (this.#death !== null) return;
+    if (!isFromScribe(data)) return this.#die("it sent a message that is not in the table");
+    if (!this.#take(data)) this.#die(`it sent "${data.type}" unasked`);
+  }
+
+  /** @returns false when the message was not to be expected */
+  #take(message: FromScribe): boolean {
+    switch (message.type) {
+      case "opened":
+        if (this.#isOpen) return false;
+        this.#isOpen = true;
+        this.#cancelTimer();
+        this.#pool.fill();
+        this.#opening.resolve({ dead: message.dead });
+        this.#log.start();
+        return true;
+      case "failed":
+        if (this.#isOpen) return false;
+        this.#end(message.reason);
+        return true;
+      case "made":
+        return this.#pool.made(message.id);
+      case "not_made":
+        return this.#pool.notMade(message.id, message.reason);
+      case "removed":
+        return this.#removed(message.id);
+      case "not_removed":
+        logger.warn("a scratch folder could not be removed", { id: message.id, reason: message.reason });
+        return this.#removed(message.id);
+      case "forgotten":
+        return this.#removed(message.nonce);
+      case "not_forgotten":
+        logger.warn("the folder of a server that is gone could not be removed", {
+          server: message.nonce,
+          reason: message.reason,
+        });
+        return this.#removed(message.nonce);
+      case "log_failed":
+        logger.error("the log file cannot be written", { reason: message.reason });
+        return true;
+      case "logged":
+        return this.#log.answered();
+      case "closed":
+        if (!this.#isClosing) return false;
+        this.#end("it was closed");
+        return true;
+      case "broken":
+        this.#die(message.reason);
+        return true;
+    }
+  }
+
+  #removed(key: string): boolean {
+    this.#removals.get(key)?.();
+    return this.#removals.delete(key);
+  }
+
+  #die(reason: string): void {
+    if (this.#death !== null) return;
+    this.#end(`the scribe is gone: ${reason}`);
+    logger.error("the scribe is gone", { reason });
+    this.#options.onDeath?.(this.#death!);
+  }
+
+  #end(reason: string): void {
+    this.#death = reason;
+    this.#cancelTimer();
+    this.#worker.terminate();
+    this.#opening.reject(new Error(reason));
+    this.#pool.fail(reason);
+    for (const resolve of this.#removals.values()) resolve();
+    this.#removals.clear();
+    this.#closed.resolve();
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * What the server and its scribe say to each other: one table of messages each way. Anything else is fatal to the
+ * scribe.
+ *
+ * @module
+ */
+import {
+  bytesUpTo,
+  hasExactly,
+  listOf,
+  matching,
+  messageCheck,
+  orNull,
+  text,
+  wholeCount,
+} from "./message_table.ts";
+
+/** The log file and how it is rotated. */
+export interface LogFileSettings {
+  /** Absolute. */
+  readonly path: string;
+  /** A line that would make the file longer than this goes to a new one. */
+  readonly maxBytes: number;
+  /** How many earlier files are kept, as `path.1` (the latest) and so on. */
+  readonly backups: number;
+}
+
+/** What the scribe is told when it is made. */
+export interface ScribeOrder {
+  /** Absolute path of the folder for all servers' state. */
+  readonly stateFolder: string;
+  /** Names this server among all that share the folder: 1 to 64 of `[0-9a-f]`. */
+  readonly server: string;
+  /** The user whose the folder must be; null where users have no numbers. */
+  readonly uid: number | null;
+  /** The tools that get scratch folders. */
+  readonly tools: readonly string[];
+  readonly logFile: LogFileSettings | null;
+}
+
+/** From the server to the scribe. `open` comes first, once; `close` is the last. */
+export type ToScribe =
+  | { readonly type: "open"; readonly order: ScribeOrder }
+  /** Removes the folder of a server that was reported dead. */
+  | { readonly type: "forget"; readonly nonce: string }
+  | { readonly type: "make_scratch"; readonly tool: string; readonly id: string }
+  | { readonly type: "remove_scratch"; readonly tool: string; readonly id: string }
+  /** `bytes` are whole lines; `lost` says how many there were before them that could not be kept. */
+  | { readonly type: "log"; readonly bytes: Uint8Array; readonly lost: number }
+  | { readonly type: "close" };
+
+/** From the scribe to the server: one answer to each order, and `log_failed` when writing the log begins to fail. */
+export type FromScribe =
+  /** `dead` are the servers that are gone and that this one, alone, is to clean up after. */
+  | { readonly type: "opened"; readonly dead: readonly string[] }
+  | { readonly type: "failed"; readonly reason: string }
+  | { readonly type: "forgotten"; readonly nonce: string }
+  | { readonly type: "not_forgotten"; readonly nonce: string; readonly reason: string }
+  | { readonly type: "made"; readonly id: string }
+  | { readonly type: "not_made"; readonly id: string; readonly reason: string }
+  | { readonly type: "removed"; readonly id: string }
+  | { readonly type: "not_removed"; readonly id: string; readonly reason: string }
+  | { readonly type: "logged" }
+  | { readonly type: "log_failed"; readonly reason: string }
+  | { readonly type: "closed" }
+  /** It was given what is not in the table, or at the wrong time, and does nothing more. */
+  | { readonly type: "broken"; readonly reason: string };
+
+/** Bytes of log lines in one message. */
+export const MAX_LOG_BATCH_BYTES = 1_048_576;
+
+/** Servers reported dead at once; others wait for the next start. */
+export const MAX_DEAD = 1024;
+
+/** How a server is named. */
+export const NONCE_PATTERN = /^[0-9a-f]{1,64}$/;
+
+// Names that become part of a path: none of them can be `.` or `..` or hold a slash.
+const nonce = matching(NONCE_PATTERN);
+const tool = matching(/^[a-z][a-z0-9_]{0,63}$/);
+const id = matching(/^[0-9a-f][0-9a-f-]{0,63}$/);
+const absolutePath = matching(/^\/[^\0]{0,4095}$/);
+
+/** Whether `data` is an order that the server may give. */
+export const isToScribe: (data: unknown) => data is ToScribe = messageCheck<ToScribe>({
+  open: {
+    order: hasExactly({
+      stateFolder: absolutePath,
+      server: nonce,
+      uid: orNull(wholeCount),
+      tools: listOf(tool, 256),
+      logFile: orNull(hasExactly({ path: absolutePath, maxBytes: wholeCount, backups: wholeCount })),
+    }),
+  },
+  forget: { nonce },
+  make_scratch: { tool, id },
+  remove_scratch: { tool, id },
+  log: { bytes: bytesUpTo(MAX_LOG_BATCH_BYTES), lost: wholeCount },
+  close: {},
+});
+
+/** Whether `data` is a message that the scribe may send. */
+export const isFromScribe: (data: unknown) => data is FromScribe = messageCheck<FromScribe>({
+  opened: { dead: listOf(nonce, MAX_DEAD) },
+  failed: { reason: text },
+  forgotten: { nonce },
+  not_forgotten: { nonce, reason: text },
+  made: { id },
+  not_made: { id, reason: text },
+  removed: { id },
+  not_removed: { id, reason: text },
+  logged: {},
+  log_failed: { reason: text },
+  closed: {},
+  broken: { reason: text },
+});
+
+/**
+ * Where the runs of a tool have their scratch folders, each named by its id. It is there once the scribe has opened.
+ *
+ * @param nonce the server's
+ */
+export function scratchRoot(stateFolder: string, nonce: string, tool: string): string {
+  return `${serverFolder(stateFolder, nonce)}/scratch/${tool}`;
+}
+
+/** Where a server keeps all that is its own. */
+export function serverFolder(stateFolder: string, nonce: string): string {
+  return `${serversFolder(stateFolder)}/${nonce}`;
+}
+
+/** Where the folders of all servers are. */
+export function serversFolder(stateFolder: string): string {
+  return `${stateFolder}/servers`;
+}

@@ -1,0 +1,183 @@
+/**
+ * A server's own folder in the folder of all servers' state, held by a lock for as long as the server lives: so that
+ * the next one can tell what was left behind by a server that is gone, and remove it.
+ *
+ * @module
+ */
+import {
+  MAX_DEAD,
+  NONCE_PATTERN,
+  scratchRoot,
+  type ScribeOrder,
+  serverFolder,
+  serversFolder,
+} from "../scribe_protocol.ts";
+import { tryLockFile } from "./file_lock.ts";
+import { PRIVATE_FOLDER_MODE, Trash } from "./trash.ts";
+
+/** A folder without a lock is in the making for this long, then it counts as left behind. */
+const MAKING_MS = 60_000;
+
+const PRIVATE_FILE_MODE = 0o600;
+const OTHERS_MAY_WRITE = 0o022;
+
+/** The folder of this server, open. */
+export class ServerFolder {
+  readonly #order: ScribeOrder;
+  readonly #path: string;
+  readonly #trash: Trash;
+  readonly #lock: Deno.FsFile;
+  /** The servers that are gone, and the locks on their folders, so that only this one cleans up after them. */
+  readonly #dead = new Map<string, Deno.FsFile | null>();
+
+  private constructor(order: ScribeOrder) {
+    this.#order = order;
+    this.#path = serverFolder(order.stateFolder, order.server);
+    const own = { mode: PRIVATE_FOLDER_MODE };
+    Deno.mkdirSync(this.#path, own);
+    this.#lock = makeLock(this.#path);
+    const about = { pid: Deno.pid, started: new Date().toISOString() };
+    Deno.writeTextFileSync(`${this.#path}/server.json`, `${JSON.stringify(about)}\n`, {
+      mode: PRIVATE_FILE_MODE,
+    });
+    Deno.mkdirSync(`${this.#path}/trash`, own);
+    this.#trash = new Trash(`${this.#path}/trash`);
+    Deno.mkdirSync(`${this.#path}/scratch`, own);
+    for (const tool of order.tools) Deno.mkdirSync(this.#scratchRoot(tool), own);
+  }
+
+  /**
+   * Makes the folder of all servers' state when it is not there, and this server's in it.
+   *
+   * @throws {Error} when state cannot be kept there, with a reason to show
+   */
+  static async open(order: ScribeOrder): Promise<ServerFolder> {
+    for (const path of [order.stateFolder, serversFolder(order.stateFolder)]) ownFolder(path, order.uid);
+    const folder = new ServerFolder(order);
+    await folder.#findDead();
+    return folder;
+  }
+
+  /** The servers that are gone and that this one, alone, is to clean up after. */
+  get dead(): string[] {
+    return [...this.#dead.keys()];
+  }
+
+  /** Whether there are scratch folders for `tool`. */
+  hasTool(tool: string): boolean {
+    return this.#order.tools.includes(tool);
+  }
+
+  /** Makes an empty folder. */
+  makeScratch(tool: string, id: string): void {
+    this.#regain();
+    Deno.mkdirSync(`${this.#scratchRoot(tool)}/${id}`, { mode: PRIVATE_FOLDER_MODE });
+  }
+
+  /** Removes what {@link makeScratch} made, and everything that was put there. */
+  async removeScratch(tool: string, id: string): Promise<void> {
+    this.#regain();
+    await this.#trash.remove(`${this.#scratchRoot(tool)}/${id}`);
+  }
+
+  /** Removes the folder of a server that is gone. */
+  async forget(nonce: string): Promise<void> {
+    const lock = this.#dead.get(nonce);
+    if (lock === undefined) throw new Error("it was not found dead");
+    this.#regain();
+    await this.#trash.remove(serverFolder(this.#order.stateFolder, nonce));
+    this.#dead.delete(nonce);
+    lock?.close();
+  }
+
+  /** Removes the folder and lets go of the lock, which is the last thing to be removed. */
+  async close(): Promise<void> {
+    try {
+      this.#regain();
+      await this.#trash.remove(`${this.#path}/scratch`);
+      // Not recursively: what the trash could not remove it cannot either, and may be deep.
+      for (const name of ["server.json", "trash", "lock", ""]) Deno.removeSync(`${this.#path}/${name}`);
+    } finally {
+      this.#lock.close();
+      for (const lock of this.#dead.values()) lock?.close();
+    }
+  }
+
+  #scratchRoot(tool: string): string {
+    return scratchRoot(this.#order.stateFolder, this.#order.server, tool);
+  }
+
+  /** A program may have changed the modes of our own folders, which Landlock does not stop, so that we fail in them. */
+  #regain(): void {
+    const { stateFolder, tools } = this.#order;
+    const own = ["", "/trash", "/scratch"].map((name) => `${this.#path}${name}`);
+    for (
+      const path of [
+        stateFolder,
+        serversFolder(stateFolder),
+        ...own,
+        ...tools.map((t) => this.#scratchRoot(t)),
+      ]
+    ) {
+      const { mode } = Deno.lstatSync(path);
+      const wanted = (mode ?? 0) & 0o777 | PRIVATE_FOLDER_MODE;
+      if (wanted !== ((mode ?? 0) & 0o777)) Deno.chmodSync(path, wanted);
+    }
+  }
+
+  async #findDead(): Promise<void> {
+    const folder = serversFolder(this.#order.stateFolder);
+    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+      if (!isDirectory || name === this.#order.server || !NONCE_PATTERN.test(name)) continue;
+      const lock = await lockOfDead(`${folder}/${name}`);
+      if (lock !== "alive") this.#dead.set(name, lock);
+      if (this.#dead.size === MAX_DEAD) return;
+    }
+  }
+}
+
+/** Makes `path` when it is not there; refuses it when somebody else can change what is in it. */
+function ownFolder(path: string, uid: number | null): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER_MODE });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) {
+      throw new Error(cannot(path, (error as Error).message));
+    }
+  }
+  const { isSymlink, isDirectory, uid: owner, mode } = Deno.lstatSync(path);
+  if (isSymlink) throw new Error(cannot(path, "it is a symbolic link"));
+  if (!isDirectory) throw new Error(cannot(path, "it is not a folder"));
+  if (uid !== null && owner !== uid) throw new Error(cannot(path, "it belongs to another user"));
+  if (((mode ?? 0) & OTHERS_MAY_WRITE) !== 0) {
+    throw new Error(cannot(path, "its group or others may write to it; chmod go-w takes that away"));
+  }
+}
+
+function cannot(path: string, reason: string): string {
+  return `Cannot keep state in "${path}": ${reason}`;
+}
+
+/** The lock has its name only once it is held: whoever finds it free knows that its server is gone. */
+function makeLock(folder: string): Deno.FsFile {
+  const lock = Deno.openSync(`${folder}/lock.new`, { createNew: true, write: true, mode: PRIVATE_FILE_MODE });
+  lock.lockSync(true);
+  Deno.renameSync(`${folder}/lock.new`, `${folder}/lock`);
+  return lock;
+}
+
+/** The lock on the folder of a server that is gone, null when it has none. */
+async function lockOfDead(folder: string): Promise<Deno.FsFile | null | "alive"> {
+  try {
+    return await tryLockFile(`${folder}/lock`) ?? "alive";
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) return "alive";
+  }
+  try {
+    const madeMs = Deno.lstatSync(folder).mtime?.getTime() ?? Infinity;
+    return Date.now() - madeMs > MAKING_MS ? null : "alive";
+  } catch {
+    // It was removed in the meantime.
+    return "alive";
+  }
+}

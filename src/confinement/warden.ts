@@ -1,0 +1,194 @@
+/**
+ * The server's side of the warden: has compartments made, announces runs, and watches that the warden lives. Without
+ * it nothing may run.
+ *
+ * @module
+ */
+import type { Clock } from "../core/clock.ts";
+import { Compartment, type CompartmentWarden } from "./compartment.ts";
+import type { Tier } from "./tier.ts";
+import {
+  type CompartmentTerms,
+  type FromWarden,
+  isFromWarden,
+  type KernelReport,
+  type RunTerms,
+  type ToWarden,
+} from "./warden_protocol.ts";
+import { WARDEN_URL } from "./workers.ts";
+
+/** How often the warden is asked whether it lives, and how long its answer may take; milliseconds. */
+const HEARTBEAT_MS = 1000;
+const SILENCE_MS = 5000;
+
+/** How long the end may wait for the last processes: as long as the warden insists, and a little. */
+const CLOSE_MS = 6000;
+
+/** Called when a run's last process is gone, or could not be killed. */
+export type GoneListener = (gone: Extract<FromWarden, { type: "gone" }>) => void;
+
+/** What became of what a dead server left behind. */
+export type Reaped = Extract<FromWarden, { type: "reaped" }>;
+
+/** The warden. */
+export class Warden implements CompartmentWarden {
+  /** Resolves with the reason when the warden is no more, or cannot be trusted any more. */
+  readonly lost: Promise<string>;
+  readonly #markLost: (reason: string) => void;
+  readonly #worker: Worker;
+  readonly #clock: Clock;
+  readonly #compartments = new Map<string, Compartment>();
+  readonly #opened = Promise.withResolvers<KernelReport | null>();
+  readonly #onGone: GoneListener;
+  readonly #reaped = new Map<string, (reaped: Reaped) => void>();
+  /** Runs that are over, and whose last processes are being looked for. */
+  readonly #ending = new Set<string>();
+  readonly #idle = Promise.withResolvers<void>();
+  #isClosing = false;
+  #closed = false;
+  #pings = 0;
+  #pongs = 0;
+  #cancelHeartbeat = () => {};
+
+  /**
+   * Makes the worker. The calling thread must hold at this moment what `permissions` name.
+   *
+   * @param onGone told of each run's last process
+   */
+  constructor(permissions: Deno.PermissionOptionsObject, clock: Clock, onGone: GoneListener) {
+    const lost = Promise.withResolvers<string>();
+    this.lost = lost.promise;
+    this.#markLost = lost.resolve;
+    this.#clock = clock;
+    this.#onGone = onGone;
+    this.#opened.promise.catch(() => {});
+    this.#worker = new Worker(WARDEN_URL, { type: "module", name: "warden", deno: { permissions } });
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#lose(`the warden failed: ${event.message}`);
+    };
+    this.#worker.onmessageerror = () => this.#lose("the warden sent a message that cannot be read");
+    this.#worker.onmessage = ({ data }) => {
+      if (this.#closed) return;
+      if (isFromWarden(data)) this.#receive(data);
+      else this.#lose("the warden sent a message that is not in the table");
+    };
+  }
+
+  /**
+   * Has the warden prepare a tier; once, before everything else.
+   *
+   * @returns what the kernel gives; null in tier basic
+   * @throws {Error} when the tier is not to be had here
+   */
+  open(tier: Tier, nonce: string): Promise<KernelReport | null> {
+    this.#send({ type: "open", tier, nonce });
+    this.#beat();
+    return this.#opened.promise;
+  }
+
+  /** Has a compartment made. */
+  compartment(terms: CompartmentTerms): Compartment {
+    const compartment = new Compartment(terms, this, this.#clock);
+    this.#compartments.set(terms.tool, compartment);
+    return compartment;
+  }
+
+  make(terms: CompartmentTerms, port: MessagePort): void {
+    this.#send({ type: "make", terms, port }, [port]);
+  }
+
+  drop(tool: string): void {
+    this.#send({ type: "drop", tool });
+  }
+
+  begin(terms: RunTerms): void {
+    this.#send({ type: "begin", terms });
+  }
+
+  end(run: string): void {
+    this.#ending.add(run);
+    this.#send({ type: "end", run });
+  }
+
+  /** Kills what servers that are gone have left behind, found by their marks. */
+  reap(nonces: readonly string[]): Promise<Reaped[]> {
+    const answers = nonces.map((nonce) => new Promise<Reaped>((resolve) => this.#reaped.set(nonce, resolve)));
+    if (nonces.length > 0) this.#send({ type: "reap", nonces });
+    return Promise.all(answers);
+  }
+
+  /** Ends the compartments, with what runs in them, and, once nothing is left of any run, the warden. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    for (const compartment of this.#compartments.values()) compartment.close();
+    const cancel = this.#clock.after(CLOSE_MS, () => this.#idle.resolve());
+    if (this.#ending.size === 0) this.#send({ type: "close" });
+    else this.#isClosing = true;
+    await this.#idle.promise;
+    cancel();
+    this.#closed = true;
+    this.#cancelHeartbeat();
+    this.#worker.terminate();
+  }
+
+  #send(message: ToWarden, transfer: Transferable[] = []): void {
+    if (!this.#closed) this.#worker.postMessage(message, transfer);
+  }
+
+  #receive(message: FromWarden): void {
+    switch (message.type) {
+      case "opened":
+        return this.#opened.resolve(message.kernel);
+      case "not_opened":
+        return this.#opened.reject(new Error(message.reason));
+      case "made":
+        return this.#compartments.get(message.tool)?.made();
+      case "not_made":
+        return this.#compartments.get(message.tool)?.notMade(message.reason);
+      case "died":
+        return this.#compartments.get(message.tool)?.died(message.reason);
+      case "gone":
+        this.#ending.delete(message.run);
+        this.#onGone(message);
+        if (this.#isClosing && this.#ending.size === 0) this.#send({ type: "close" });
+        return;
+      case "closed":
+        return this.#idle.resolve();
+      case "reaped":
+        this.#reaped.get(message.nonce)?.(message);
+        this.#reaped.delete(message.nonce);
+        return;
+      case "pong":
+        this.#pongs = message.count;
+    }
+  }
+
+  /** Asks, and counts silence. As the whole process may have been stopped, the answer gets a second chance. */
+  #beat(): void {
+    this.#send({ type: "ping", count: ++this.#pings });
+    const asked = this.#pings;
+    const answered = () => this.#pongs >= asked;
+    this.#cancelHeartbeat = this.#clock.after(HEARTBEAT_MS, () => {
+      if (answered()) return this.#beat();
+      this.#cancelHeartbeat = this.#clock.after(SILENCE_MS - 2 * HEARTBEAT_MS, () => {
+        if (answered()) return this.#beat();
+        this.#cancelHeartbeat = this.#clock.after(HEARTBEAT_MS, () => {
+          if (answered()) return this.#beat();
+          this.#lose(`the warden has not answered for ${SILENCE_MS / 1000} s`);
+        });
+      });
+    });
+  }
+
+  #lose(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelHeartbeat();
+    this.#opened.reject(new Error(reason));
+    this.#idle.resolve();
+    for (const compartment of this.#compartments.values()) compartment.abandon(reason);
+    this.#worker.terminate();
+    this.#markLost(reason);
+  }
+}

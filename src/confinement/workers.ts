@@ -1,0 +1,54 @@
+/**
+ * The workers' modules and the permissions that each is made with.
+ *
+ * @module
+ */
+
+/** TypeScript beside this file, or its bundled form beside the bundle. */
+function workerUrl(name: string): URL {
+  const { url } = import.meta;
+  return new URL(`./${name}.${url.endsWith(".ts") ? "ts" : "js"}`, url);
+}
+
+/** The modules. */
+export const WARDEN_URL = workerUrl("warden_worker");
+export const COMPARTMENT_URL = workerUrl("compartment_worker");
+
+const NONE = {
+  run: false,
+  read: false,
+  write: false,
+  net: false,
+  env: false,
+  sys: false,
+  ffi: false,
+  import: false,
+} as const satisfies Deno.PermissionOptionsObject;
+
+/**
+ * What a compartment is made with: to run `program`, and for a moment to call native code.
+ *
+ * @param libc the library with which it confines itself, or null in tier basic
+ */
+export function compartmentPermissions(program: string, libc: string | null): Deno.PermissionOptionsObject {
+  return { ...NONE, run: [program], ffi: libc === null ? false : [libc] };
+}
+
+/**
+ * What the warden is made with.
+ *
+ * @param programs what its compartments may run, one each
+ * @param sources the folder of worker sources, which it makes compartments from; null in a compiled executable
+ */
+export function wardenPermissions(
+  programs: readonly string[],
+  libc: readonly string[],
+  sources: string | null,
+): Deno.PermissionOptionsObject {
+  return {
+    ...NONE,
+    run: programs.length === 0 ? false : [...programs],
+    ffi: libc.length === 0 ? false : [...libc],
+    read: sources === null ? false : [sources],
+  };
+}
