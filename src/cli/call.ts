@@ -42,7 +42,7 @@ export const run: Command = async (invocation) => {
   // Of an unknown tool the pipeline says so; its parameters have no types to be read by.
   const parameters = readParameters(tool === undefined ? [] : options.param, tool);
   if (!parameters.ok) return refused(parameters.refusal, options.json, io);
-  const engine = await startEngine(setup, options.tool);
+  const engine = await startEngine(setup, options.tool, io);
   await engine.seal();
   const cancelled = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -58,7 +58,7 @@ export const run: Command = async (invocation) => {
     signal: cancelled.signal,
     mayIntrude: true,
   });
-  engine.close();
+  await engine.close();
   if (answer.kind === "refusal") return refused(answer.refusal, options.json, io);
   if (options.json) io.stdout(`${escapeControlsInJson(JSON.stringify(answer.result, null, 2))}\n`);
   else printResult(answer.result, answer.summary, io);

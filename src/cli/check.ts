@@ -18,8 +18,8 @@ export const run: Command = (invocation) => {
   const { io } = invocation;
   const setup = readSetup(configFlags(readArguments(parser, invocation)), io);
   for (const { tool } of setup.tools) {
-    for (const text of unenforced(tool.manifest)) {
-      io.stderr(`${tool.file}: warning: ${text} is declared, but not enforced by this version\n`);
+    for (const text of unenforced(tool.manifest, setup.config.confinement.tier)) {
+      io.stderr(`${tool.file}: warning: declared, but not enforced: ${text}\n`);
     }
   }
   const enabled = setup.tools.filter((tool) => tool.enabled).length;

@@ -1,55 +1,72 @@
 /**
- * Starting the engine: find the programs, make the compartments, give every permission up.
+ * Starting the engine: find the programs, start the confinement, give every permission up.
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { checkAvailability } from "../catalog/availability.ts";
 import { programCandidates } from "../catalog/program.ts";
-import { Compartment } from "../confinement/compartment.ts";
+import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
+import { executableFiles } from "../confinement/executable_files.ts";
+import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, workerSourceFolder } from "../confinement/permissions.ts";
-import { effectiveTier } from "../confinement/tier.ts";
 import { systemClock } from "../core/clock.ts";
+import { setUpLogging, standardError } from "../logging/setup.ts";
 import { Pipeline } from "../runs/pipeline.ts";
 import { makeToolbox, type Toolbox, type ToolState } from "../runs/toolbox.ts";
+import { EXIT, Exit, type Io } from "./command.ts";
 import type { Setup } from "./setup.ts";
-import { availabilityWorld } from "./system.ts";
+import { availabilityWorld, ownUser, programReader } from "./system.ts";
 
 /** A running engine. */
 export interface Engine {
   readonly toolbox: Toolbox;
   readonly pipeline: Pipeline;
+  readonly confinement: Confinement;
   /** Gives up every permission of this thread. The listener, if there is one, is bound before. */
   seal(): Promise<void>;
-  /** Ends the compartments. */
-  close(): void;
+  /** Ends the compartments, and with them whatever still runs. */
+  close(): Promise<void>;
+}
+
+/** A tool, and every file that starting it executes. */
+export interface FoundTool extends ToolState {
+  readonly executables: readonly string[];
+  /** The paths that were looked at to find them, links included: they must be readable. */
+  readonly looked: readonly string[];
 }
 
 /** Finds out which tools can be used here. */
-export function findTools(setup: Setup, options: { readonly askPermission: boolean }): Promise<ToolState[]> {
-  const world = availabilityWorld(options);
-  return Promise.all(setup.tools.map(async ({ tool, enabled }) => ({
-    tool,
-    enabled,
-    availability: await checkAvailability(tool, world),
-  })));
+export function findTools(setup: Setup, options: { readonly askPermission: boolean }): Promise<FoundTool[]> {
+  const { tier } = setup.config.confinement;
+  const world = availabilityWorld({ ...options, tier, tools: setup.tools.map(({ tool }) => tool) });
+  return Promise.all(setup.tools.map(async ({ tool, enabled }): Promise<FoundTool> => {
+    const availability = await checkAvailability(tool, world);
+    const found = { tool, enabled, availability, executables: [], looked: [] };
+    if (!availability.available || tier === "basic") return found;
+    const looked = new Set<string>();
+    const closure = executableFiles([availability.path, ...availability.helpers], programReader(looked));
+    if (closure.ok) return { ...found, executables: closure.files, looked: [...looked] };
+    // With auto the tier may turn out to be basic, but what cannot be confined is not used for that.
+    const remedy = "Name another program in tools.overrides, or choose confinement.tier: basic.";
+    const { path } = availability;
+    return { ...found, availability: { available: false, path, reason: closure.reason, remedy } };
+  }));
 }
 
 /**
  * Starts the engine.
  *
  * @param only the one tool that is wanted, or null for all
+ * @throws {Exit} with 2 when the tier that was asked for is not to be had
  */
-export async function startEngine(setup: Setup, only: string | null): Promise<Engine> {
+export async function startEngine(setup: Setup, only: string | null, io: Io): Promise<Engine> {
   const states = await findTools(setup, { askPermission: true });
-  const compartments = new Map<string, Compartment>();
   // Every path that may have been granted for a tool, found there or not.
   const programs = states.flatMap(({ tool }) => programCandidates(tool.manifest.command));
-  for (const { tool, enabled, availability } of states) {
-    if (!availability.available || !enabled || (only !== null && only !== tool.name)) continue;
-    compartments.set(tool.name, new Compartment(tool.name, availability.path, systemClock));
-  }
-  const toolbox = makeToolbox(states, compartments, systemClock, Math.random);
-  const { security, confinement, tools } = setup.config;
+  const confinement = await startConfinement(setup, wanted(states, only), io);
+  const toolbox = makeToolbox(states, confinement.tools, systemClock, Math.random);
+  const { security, confinement: settings, tools } = setup.config;
   const pipeline = new Pipeline({
     toolbox,
     policy: setup.policy,
@@ -60,24 +77,67 @@ export async function startEngine(setup: Setup, only: string | null): Promise<En
       maxArgsBytes: security.max_args_length,
       maxStdoutBytes: security.max_stdout_bytes,
       maxStderrBytes: security.max_stderr_bytes,
-      killGraceMs: confinement.kill_grace_sec * 1000,
-      onFlood: confinement.on_flood,
+      killGraceMs: settings.kill_grace_sec * 1000,
+      onFlood: settings.on_flood,
       maxConcurrency: tools.max_concurrency,
-      tier: effectiveTier(confinement.tier),
+      tier: confinement.tier,
+      treeCeilings: confinement.kernel?.cgroup ?? [],
     },
   });
   return {
     toolbox,
     pipeline,
-    async seal() {
-      // A worker made from a source file is read with this thread's permission, so that must last until it is up.
-      if (workerSourceFolder() !== null) {
-        await Promise.allSettled([...compartments.values()].map((compartment) => compartment.ready));
-      }
-      await giveUpPermissions(programs, setup.readable);
-    },
-    close() {
-      for (const compartment of compartments.values()) compartment.close();
-    },
+    confinement,
+    seal: () => giveUpPermissions(programs, [...setup.readable, ...setup.writable]),
+    close: () => confinement.close(),
   };
+}
+
+function wanted(states: readonly FoundTool[], only: string | null): ToolToConfine[] {
+  return states.flatMap(({ tool, enabled, availability, executables }) => {
+    if (!enabled || !availability.available || (only !== null && only !== tool.name)) return [];
+    return [{
+      name: tool.name,
+      program: availability.path,
+      executables,
+      capabilities: tool.manifest.capabilities,
+      concurrency: tool.concurrency,
+    }];
+  });
+}
+
+const logger = getLogger(["bulkhead", "confinement"]);
+
+async function startConfinement(
+  setup: Setup,
+  tools: readonly ToolToConfine[],
+  io: Io,
+): Promise<Confinement> {
+  const { stateFolder, config } = setup;
+  if (stateFolder === null) {
+    io.stderr("there is no folder for state: set confinement.state_dir, XDG_STATE_HOME or HOME\n");
+    throw new Exit(EXIT.usage);
+  }
+  try {
+    const confinement = await Confinement.start({
+      tier: config.confinement.tier,
+      tools,
+      stateFolder,
+      uid: ownUser(),
+      logFile: setup.logFile,
+      libc: LIBC_PATHS,
+      sources: workerSourceFolder(),
+      clock: systemClock,
+    });
+    const { scribe } = confinement;
+    if (setup.logFile !== null) setUpLogging(config.logging, standardError, (line) => scribe.writeLog(line));
+    if (confinement.fallback !== null) {
+      logger.warn("tier basic: programs run without limits of the kernel", { reason: confinement.fallback });
+    }
+    return confinement;
+  } catch (error) {
+    if (!(error instanceof NotConfined)) throw error;
+    io.stderr(`${error.message}\n`);
+    throw new Exit(EXIT.usage);
+  }
 }

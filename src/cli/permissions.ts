@@ -36,7 +36,14 @@ export const run: Command = async (invocation) => {
     programs: states.flatMap(({ enabled, availability }) =>
       enabled && availability.available ? [availability.path] : []
     ),
-    readable: [...setup.readable, ...commandFolders(setup)],
+    // A loader or an interpreter is looked at by its name and where it really is.
+    readable: [
+      ...setup.readable,
+      ...commandFolders(setup),
+      ...states.flatMap(({ enabled, looked }) => enabled ? looked : []),
+    ],
+    writable: setup.writable,
+    tier: setup.config.confinement.tier,
     listener: transport === "http" ? { host, port } : null,
   });
   for (const { tool, enabled, availability } of states) {

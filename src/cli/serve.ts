@@ -30,7 +30,7 @@ export const run: Command = async (invocation) => {
   // Each transport brings its own packages; they are loaded while the compartments come up.
   const http = transport === "http" ? import("./listen_http.ts") : null;
   const stdio = transport === "stdio" ? import("./listen_stdio.ts") : null;
-  const engine = await startEngine(setup, null);
+  const engine = await startEngine(setup, null, io);
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();
   const bound = (await http)?.listenHttp(setup, engine, host, sealed.promise, io);
@@ -38,8 +38,12 @@ export const run: Command = async (invocation) => {
   sealed.resolve();
   const listener = bound ?? await (await stdio)!.listenStdio(setup, engine);
   announce(engine, listener, io);
-  await untilStopped(signals, listener, engine, setup);
-  engine.close();
+  const end = await untilStopped(signals, listener, engine, setup);
+  if (end.lost !== null) {
+    io.stderr(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
+    return EXIT.bug;
+  }
+  await engine.close();
   return EXIT.ok;
 };
 
@@ -103,20 +107,30 @@ const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 /** How long answers may take to reach their clients once every run has ended, in milliseconds. */
 const CLOSE_MS = 1000;
 
-/** Waits for a signal or the client's end; then an orderly stop, which a second signal cuts short. */
+/**
+ * Waits for a signal or the client's end; then an orderly stop, which a second signal cuts short. When the confinement
+ * is lost there is nothing to wait for: `lost` is the reason.
+ */
 async function untilStopped(
   signals: StopSignals,
   listener: Listener,
   engine: Engine,
   setup: Setup,
-): Promise<void> {
+): Promise<{ readonly lost: string | null }> {
+  let lost: string | null = null;
+  const noted = engine.confinement.lost.then((reason) => {
+    lost = reason;
+    return "lost" as const;
+  });
   const reason = await Promise.race([
     signals.first.then(() => "signal" as const),
     listener.ended.then(() => "client" as const),
+    noted,
   ]);
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
-  const graceMs = reason === "client" ? 0 : setup.config.server.shutdown_grace_period_sec * 1000;
+  const graceMs = reason !== "signal" ? 0 : setup.config.server.shutdown_grace_period_sec * 1000;
   await engine.pipeline.shutDown(graceMs, signals.second);
   await listener.close(AbortSignal.any([signals.second, AbortSignal.timeout(CLOSE_MS)]));
+  return { lost };
 }

@@ -6,7 +6,10 @@
 import { isManifestFile, loadCatalog, type ManifestFile } from "../catalog/load.ts";
 import { type ConfigFlags, loadConfig, locateConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { stateFolder } from "../config/state_folder.ts";
 import { type ConfiguredTool, configureTools } from "../config/tools.ts";
+import type { LogFileSettings } from "../confinement/scribe_protocol.ts";
+import { folderOf } from "../core/paths.ts";
 import { type Diagnostic, formatDiagnostic } from "../documents/diagnostics.ts";
 import { setUpLogging, standardError } from "../logging/setup.ts";
 import { TargetPolicy } from "../policy/target_policy.ts";
@@ -22,6 +25,11 @@ export interface Setup {
   readonly configFile: string | null;
   /** Where a configuration file is looked for and what folders hold manifests: what must be readable. */
   readonly readable: readonly string[];
+  /** The folder for state; null when there is no home for it. */
+  readonly stateFolder: string | null;
+  readonly logFile: LogFileSettings | null;
+  /** The folders of state and of the log file: what must be writable. */
+  readonly writable: readonly string[];
 }
 
 /**
@@ -40,16 +48,26 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
   if (!tools.ok) throw failed(tools.diagnostics, io);
   setUpLogging(config.logging, standardError);
   const location = locateConfig(flags, world);
+  const state = stateFolder(config, world);
+  const { file: log, max_file_bytes: maxBytes, backup_count: backups } = config.logging;
   return {
     config,
     tools: tools.tools,
     policy: new TargetPolicy(config.security.allowed_targets, config.security.denied_targets),
     configFile: file,
     readable: [...(location === null ? [] : [location.path]), ...config.tools.dirs],
+    stateFolder: state,
+    logFile: log === undefined ? null : { path: log, maxBytes, backups },
+    writable: [...(state === null ? [] : [state]), ...(log === undefined ? [] : [folderOf(log)])],
   };
 }
 
-function readManifests(folders: readonly string[], io: Io): ManifestFile[] {
+/**
+ * Reads the manifests of folders, in the order of the folders and then of the files' names.
+ *
+ * @throws {Exit} with 2, as {@link readSetup}
+ */
+export function readManifests(folders: readonly string[], io: Io): ManifestFile[] {
   return folders.flatMap((folder) => {
     const names = reading(folder, io, () => listFolder(folder));
     if (names === null) throw failed([plain(folder, "there is no such folder of manifests")], io);

@@ -6,7 +6,12 @@
 import type { AvailabilityWorld } from "../catalog/availability.ts";
 import type { ProgramFiles } from "../catalog/program.ts";
 import type { ConfigWorld } from "../config/load.ts";
+import type { Tool } from "../catalog/tool.ts";
+import type { ProgramFiles as ExecutableReader } from "../confinement/executable_files.ts";
+import { CAPABILITIES, type CapabilityName, holdsCapability } from "../confinement/linux/capabilities.ts";
+import { openKernel } from "../confinement/linux/kernel.ts";
 import { mayRun, workerSourceFolder } from "../confinement/permissions.ts";
+import type { WantedTier } from "../confinement/tier.ts";
 import type { Io } from "./command.ts";
 
 /** Standard output and standard error, written at once and whole. */
@@ -38,14 +43,71 @@ export function listFolder(path: string): readonly string[] | null {
   );
 }
 
+/** What availability depends on beside the machine. */
+export interface AvailabilityOptions {
+  /** Whether to ask what this process may do, or only what the machine has. */
+  readonly askPermission: boolean;
+  readonly tier: WantedTier;
+  readonly tools: readonly Tool[];
+}
+
 /** How availability is decided in this process. */
-export function availabilityWorld(options: { readonly askPermission: boolean }): AvailabilityWorld {
+export function availabilityWorld({ askPermission, tier, tools }: AvailabilityOptions): AvailabilityWorld {
+  const declared = tools.some(({ manifest }) => manifest.capabilities.length > 0);
   return {
     files: programFiles,
-    self: { uid: idOrNull(() => Deno.uid()), gid: idOrNull(() => Deno.gid()) },
-    mayRun: options.askPermission ? mayRun : null,
+    self: { uid: ownUser(), gid: idOrNull(() => Deno.gid()) },
+    mayRun: askPermission ? mayRun : null,
     compiled: workerSourceFolder() === null,
+    capabilities: askPermission && declared ? givableCapabilities(tier) : null,
   };
+}
+
+/** The user that this process belongs to, or null where there are no numbers for users. */
+export function ownUser(): number | null {
+  return idOrNull(() => Deno.uid());
+}
+
+/** The capabilities that compartments can be given: none without the kernel's help. */
+function givableCapabilities(tier: WantedTier): ReadonlySet<CapabilityName> {
+  const kernel = tier === "basic" ? null : openKernel();
+  if (kernel === null || "reason" in kernel) return new Set();
+  try {
+    const names = Object.keys(CAPABILITIES) as CapabilityName[];
+    return new Set(names.filter((name) => holdsCapability(kernel, name)));
+  } finally {
+    kernel.close();
+  }
+}
+
+/**
+ * Programs' files, to find out what starting them executes.
+ *
+ * @param looked every path that is looked at is added to it
+ */
+export function programReader(looked: Set<string>): ExecutableReader {
+  return {
+    realPath(path) {
+      looked.add(path);
+      return Deno.realPathSync(path);
+    },
+    readHead(path, bytes) {
+      looked.add(path);
+      return readHead(path, bytes);
+    },
+  };
+}
+
+function readHead(path: string, bytes: number): Uint8Array {
+  using file = Deno.openSync(path);
+  const head = new Uint8Array(bytes);
+  let length = 0;
+  for (;;) {
+    const count = file.readSync(head.subarray(length));
+    if (count === null || count === 0) return head.subarray(0, length);
+    length += count;
+    if (length === bytes) return head;
+  }
 }
 
 const programFiles: ProgramFiles = {

@@ -53,7 +53,7 @@ export const run: Command = async (invocation) => {
   io.stdout(
     options.json
       ? `${JSON.stringify(toolInformation(found.value, setup.policy), null, 2)}\n`
-      : manualOf(found.value, setup.policy),
+      : manualOf(found.value, setup.policy, setup.config.confinement.tier),
   );
   return EXIT.ok;
 };

@@ -27,6 +27,12 @@ export interface ClassificationRules {
   readonly callerShortened: boolean;
 }
 
+/** The signals by which the kernel says that a ceiling was reached; setrlimit(2). */
+const CEILING_SIGNALS: Readonly<Record<string, string>> = {
+  SIGXCPU: ": it used up its processor time, limits.cpu_sec",
+  SIGXFSZ: ": it wrote a larger file than limits.file_size_mb allows",
+};
+
 /** Judges an ending. Every way to end has exactly one outcome (D10). */
 export function classify(ending: Ending, rules: ClassificationRules): Classification {
   const { toolName } = rules;
@@ -58,7 +64,7 @@ export function classify(ending: Ending, rules: ClassificationRules): Classifica
   if (ending.code === null) {
     return {
       outcome: "killed",
-      error: `${toolName} was ended by ${ending.signal}`,
+      error: `${toolName} was ended by ${ending.signal}${CEILING_SIGNALS[ending.signal ?? ""] ?? ""}`,
       errorType: "resource_exhausted",
       breaker: "failure",
     };

@@ -14,6 +14,7 @@ import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
 import type { Tier } from "../confinement/tier.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { type Admission, Gate } from "./admission.ts";
+import { ceilingsOf } from "./ceilings.ts";
 import { classify } from "./classify.ts";
 import { type Plan, planRun, type RunRequest } from "./plan.ts";
 import { lostEnding, report } from "./report.ts";
@@ -33,6 +34,8 @@ export interface PipelineSettings {
   readonly maxConcurrency: number;
   /** What is enforced on every program; results say it. */
   readonly tier: Tier;
+  /** Which ceilings on a run's processes together there are: `memory`, `processes`. */
+  readonly treeCeilings: readonly string[];
 }
 
 /** What the pipeline works with. */
@@ -219,6 +222,7 @@ export class Pipeline {
         killGraceMs: settings.killGraceMs,
         maxBytes: { stdout: settings.maxStdoutBytes, stderr: settings.maxStderrBytes },
         onFlood: settings.onFlood,
+        ...ceilingsOf(tool.limits, plan.timeoutMs + settings.killGraceMs, settings.treeCeilings),
       },
       context.signal,
       context.onOutput,

@@ -1,0 +1,104 @@
+/** `deno task compile`: what it refuses, and an executable for manifests of a user's own. */
+import assert from "node:assert/strict";
+import { BINARY, inspect, ROOT } from "./support/bulkhead.ts";
+import { standInManifest, TestFolder } from "./support/programs.ts";
+
+const options = { ignore: BINARY !== null };
+
+/** Whether an executable can be made here: its runtime base is not fetched for a test. */
+function canCompile(): boolean {
+  if ((Deno.env.get("DENORT_BIN") ?? "") !== "") return true;
+  // deno-lint-ignore no-console -- why a test did nothing is said where its result is read
+  console.log("skipped: no DENORT_BIN");
+  return false;
+}
+
+async function run(program: string, args: readonly string[], env?: Record<string, string>) {
+  const { code, stdout, stderr } = await new Deno.Command(program, {
+    args: [...args],
+    cwd: ROOT,
+    stdin: "null",
+    ...(env !== undefined && { clearEnv: true, env }),
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+function compile(...args: string[]) {
+  return run(Deno.execPath(), ["run", "--quiet", "-P=build", `${ROOT}scripts/compile.ts`, ...args]);
+}
+
+/** Compiles the manifests in `tools` to `bulkhead`, and runs that with nothing of our environment. */
+async function compiled(folder: TestFolder) {
+  const binary = `${folder.path}/bulkhead`;
+  const { code, stdout, stderr } = await compile("--tools", `${folder.path}/tools`, "--output", binary);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /: \d+ MiB, with \d+ manifests? of your own\n$/);
+  return (...args: string[]) => run(binary, args, { PATH: "/nonexistent", HOME: "/nonexistent" });
+}
+
+Deno.test(
+  "compile: bad manifests are refused with the diagnostics of check, and exit code 2",
+  options,
+  async () => {
+    using folder = new TestFolder();
+    folder.write("tools/clash.yaml", standInManifest("nmap", "id"));
+    folder.write("tools/wrong.yaml", standInManifest("wrong", "id", "flag: {}"));
+    const args = ["--tools", `${folder.path}/tools`];
+    const refused = await compile(...args, "--output", `${folder.path}/bulkhead`);
+    const checked = await inspect(["check", ...args]);
+    assert.deepEqual([refused.code, refused.stderr], [checked.code, checked.stderr]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /tool nmap is declared by builtin\/nmap\.yaml already/);
+    assert.match(refused.stderr, /unknown key "flag"; did you mean "flags"\?/);
+    assert.throws(() => Deno.statSync(`${folder.path}/bulkhead`), Deno.errors.NotFound);
+  },
+);
+
+Deno.test(
+  "compile: a folder that is not there, and an option that there is not, are refused",
+  options,
+  async () => {
+    const missing = await compile("--tools", "/nonexistent/tools");
+    assert.deepEqual([missing.code, missing.stderr], [
+      2,
+      "/nonexistent/tools: there is no such folder of manifests\n",
+    ]);
+    for (const args of [["--tool", "x"], ["x"], ["--output"]]) {
+      const { code, stderr } = await compile(...args);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /usage: deno task compile \[--tools DIR\]\.\.\. \[--output FILE\]/);
+    }
+  },
+);
+
+Deno.test(
+  "compile: the executable holds the manifests and may start their programs, and no other",
+  options,
+  async () => {
+    if (!canCompile()) return;
+    using folder = new TestFolder();
+    const script = folder.script("bin/stand_in", `echo "for $1"`);
+    folder.write("tools/stand_in.yaml", standInManifest("stand_in", script, "first: [lab]\nhelpers: [id]"));
+    const bulkhead = await compiled(folder);
+
+    const listed = await bulkhead("tools");
+    assert.match(listed.stdout, /^stand_in +available +\S+\/bin\/stand_in$/m);
+    assert.match(listed.stdout, /^nmap /m);
+    const { stdout, stderr } = await bulkhead("call", "stand_in", "--json");
+    assert.equal(JSON.parse(stdout).stdout, "for lab\n", stderr);
+    assert.equal(
+      JSON.parse((await bulkhead("tools", "stand_in", "--json")).stdout).declared_in,
+      "embedded/stand_in.yaml",
+    );
+
+    // More manifests are taken when it starts, but their programs are not in the list: not even a declared helper.
+    folder.write("more/id.yaml", standInManifest("who", "id"));
+    folder.write("more/again.yaml", standInManifest("again", script));
+    const more = ["--tools", `${folder.path}/more`];
+    const refused = await bulkhead("call", "who", ...more);
+    assert.equal(refused.code, 4);
+    assert.match(refused.stderr, /permission to run \S+\/id is not granted/);
+    assert.equal((await bulkhead("call", "again", ...more)).stdout, "for\n");
+  },
+);
