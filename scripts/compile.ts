@@ -36,6 +36,7 @@ const WORKERS = [
   { source: "src/confinement/compartment_worker.ts", bundle: `${BUILD}/compartment_worker.js` },
   { source: "src/confinement/warden_worker.ts", bundle: `${BUILD}/warden_worker.js` },
   { source: "src/confinement/scribe_worker.ts", bundle: `${BUILD}/scribe_worker.js` },
+  { source: "src/confinement/proof_worker.ts", bundle: `${BUILD}/proof_worker.js` },
 ];
 
 /** What the command line asks for, as absolute paths; relative ones are taken from the project's folder. */

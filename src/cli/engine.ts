@@ -23,6 +23,7 @@ export interface Engine {
   readonly toolbox: Toolbox;
   readonly pipeline: Pipeline;
   readonly confinement: Confinement;
+  readonly found: readonly FoundTool[];
   /** Gives up every permission of this thread. The listener, if there is one, is bound before. */
   seal(): Promise<void>;
   /** Ends the compartments, and with them whatever still runs. */
@@ -88,6 +89,7 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
     toolbox,
     pipeline,
     confinement,
+    found: states,
     seal: () => giveUpPermissions(programs, [...setup.readable, ...setup.writable]),
     close: () => confinement.close(),
   };

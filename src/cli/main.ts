@@ -44,6 +44,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./permissions.ts"),
   },
   {
+    name: "doctor",
+    brief: "Says what this machine gives, and proves what is kept from whom",
+    load: () => import("./doctor.ts"),
+  },
+  {
     name: "schema",
     brief: "Prints the JSON Schema of manifests or of the configuration, for editors",
     load: () => import("./schema.ts"),

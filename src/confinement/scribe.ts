@@ -90,8 +90,8 @@ export class Scribe {
   readonly #closed = Promise.withResolvers<void>();
   readonly #pool: ScratchPool;
   readonly #log: LogFlow;
-  /** What is called when something was removed, or will not be, by its id or nonce. */
-  readonly #removals = new Map<string, () => void>();
+  /** Resolve when something was removed, or will not be: by its id or nonce. */
+  readonly #removals = new Map<string, PromiseWithResolvers<void>>();
   #cancelTimer: () => void;
   #death: string | null = null;
   #isOpen = false;
@@ -181,12 +181,15 @@ export class Scribe {
     if (this.#death === null) this.#worker.postMessage(message, transfer);
   }
 
-  async #remove(key: string, message: ToScribe): Promise<void> {
-    if (this.#death !== null || this.#isClosing) return;
-    await new Promise<void>((resolve) => {
-      this.#removals.set(key, resolve);
+  #remove(key: string, message: ToScribe): Promise<void> {
+    if (!this.#isOpen || this.#death !== null || this.#isClosing) return Promise.resolve();
+    let removal = this.#removals.get(key);
+    if (removal === undefined) {
+      removal = Promise.withResolvers();
+      this.#removals.set(key, removal);
       this.#send(message);
-    });
+    }
+    return removal.promise;
   }
 
   #receive(data: unknown): void {
@@ -243,7 +246,7 @@ export class Scribe {
   }
 
   #removed(key: string): boolean {
-    this.#removals.get(key)?.();
+    this.#removals.get(key)?.resolve();
     return this.#removals.delete(key);
   }
 
@@ -260,7 +263,7 @@ export class Scribe {
     this.#worker.terminate();
     this.#opening.reject(new Error(reason));
     this.#pool.fail(reason);
-    for (const resolve of this.#removals.values()) resolve();
+    for (const { resolve } of this.#removals.values()) resolve();
     this.#removals.clear();
     this.#closed.resolve();
   }

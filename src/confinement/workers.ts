@@ -12,6 +12,7 @@ function workerUrl(name: string): URL {
 
 /** The modules. */
 export const WARDEN_URL = workerUrl("warden_worker");
+export const PROOF_URL = workerUrl("proof_worker");
 export const COMPARTMENT_URL = workerUrl("compartment_worker");
 
 const NONE = {

@@ -1,6 +1,6 @@
 /** `deno task compile`: what it refuses, and an executable for manifests of a user's own. */
 import assert from "node:assert/strict";
-import { BINARY, inspect, ROOT } from "./support/bulkhead.ts";
+import { BINARY, inspect, ROOT, STATE_HOME } from "./support/bulkhead.ts";
 import { standInManifest, TestFolder } from "./support/programs.ts";
 
 const options = { ignore: BINARY !== null };
@@ -34,7 +34,8 @@ async function compiled(folder: TestFolder) {
   const { code, stdout, stderr } = await compile("--tools", `${folder.path}/tools`, "--output", binary);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /: \d+ MiB, with \d+ manifests? of your own\n$/);
-  return (...args: string[]) => run(binary, args, { PATH: "/nonexistent", HOME: "/nonexistent" });
+  return (...args: string[]) =>
+    run(binary, args, { PATH: "/nonexistent", HOME: "/nonexistent", XDG_STATE_HOME: STATE_HOME });
 }
 
 Deno.test(

@@ -1,48 +1,46 @@
 /**
- * Run as a process of its own by `isolation_test.ts`: starts the engine as the server does, gives the permissions up,
- * and then tries what it must not be able to do. Prints one JSON object.
+ * Run as a process of its own by `isolation_test.ts`: starts the engine as the server does, and tries from inside each
+ * thread, before and after the permissions are given up, what the table of permissions speaks of. Prints one JSON
+ * object.
  *
  * @module
  */
-import { compartmentPermissions, WORKER_URL } from "../../src/confinement/compartment.ts";
 import { startEngine } from "../../src/cli/engine.ts";
 import { readSetup } from "../../src/cli/setup.ts";
+import { systemIo } from "../../src/cli/system.ts";
+import { type Attempt, tryAll } from "../../src/confinement/attempts.ts";
+import { LIBC_PATHS } from "../../src/confinement/linux/kernel.ts";
+import { workerSourceFolder } from "../../src/confinement/permissions.ts";
+import { Probe } from "../../src/confinement/proofs.ts";
+import { scribePermissions } from "../../src/confinement/scribe.ts";
+import { compartmentPermissions, wardenPermissions } from "../../src/confinement/workers.ts";
 
-const setup = readSetup({ tools: [], allowTargets: ["loopback"] }, { stdout() {}, stderr() {} });
-
-// A compartment for curl, told to start openssl: as if the thread inside it had been taken over.
-const worker = new Worker(WORKER_URL, {
-  type: "module",
-  name: "curl",
-  deno: { permissions: compartmentPermissions("/usr/bin/curl") },
-});
-const ofCompartment = (program: string) => {
-  const answered = new Promise((resolve) => {
-    worker.onmessage = ({ data }) => {
-      if (data.type !== "ready" && data.type !== "output") resolve(data);
-    };
-  });
-  worker.postMessage({ type: "open", program });
-  const order = {
-    id: program,
-    args: ["--version"],
-    env: {},
-    deadlineMs: 5000,
-    killGraceMs: 100,
-    maxBytes: { stdout: 1000, stderr: 1000 },
-    onFlood: "drain",
-  };
-  worker.postMessage({ type: "run", order });
-  return answered;
+const setup = readSetup({ tools: [], allowTargets: ["loopback"] }, systemIo);
+const engine = await startEngine(setup, null, systemIo);
+const libc = engine.confinement.kernel!.libc;
+const sources = workerSourceFolder()!;
+const plan = {
+  programs: ["/usr/bin/curl", "/usr/bin/openssl", "/bin/sh"],
+  files: [`${sources}/workers.ts`, "/etc/hostname"],
+  folders: [setup.stateFolder!, "/tmp"],
+  libraries: [libc],
 };
-const compartment = {
-  own: await ofCompartment("/usr/bin/curl"),
-  other: await ofCompartment("/usr/bin/openssl"),
-};
-worker.terminate();
 
-const engine = await startEngine(setup, null);
+/** What could be done, by what was tried. */
+const allowed = (attempts: readonly Attempt[]) =>
+  attempts.filter(({ allowed }) => allowed).map(({ what }) => what);
+
+const before = allowed(await tryAll(plan));
+const inside = async (permissions: Deno.PermissionOptionsObject) =>
+  allowed(await new Probe(permissions).tryAll(plan));
+const threads = {
+  // What a compartment still has when it takes its first order: it is made with libc, and gives it up.
+  compartment: await inside(compartmentPermissions("/usr/bin/curl", null)),
+  warden: await inside(wardenPermissions(["/usr/bin/curl", "/usr/bin/openssl"], LIBC_PATHS, sources)),
+  scribe: await inside(scribePermissions(setup.stateFolder!, null)),
+};
 await engine.seal();
+const after = allowed(await tryAll(plan));
 
 /** The name of the error that `attempt` fails with, or "succeeded". */
 async function outcome(attempt: () => unknown): Promise<string> {
@@ -54,31 +52,14 @@ async function outcome(attempt: () => unknown): Promise<string> {
   }
 }
 
-const programs = ["/usr/bin/curl", "/usr/bin/nmap", "/usr/bin/openssl", "/bin/sh", "curl"];
-const main = {
-  ...Object.fromEntries(
-    await Promise.all(
-      programs.map(async (program) =>
-        [`run ${program}`, await outcome(() => new Deno.Command(program).outputSync())] as const
-      ),
-    ),
-  ),
-  "run in a worker": await outcome(() =>
-    new Worker("data:text/javascript,0", {
-      type: "module",
-      deno: { permissions: { run: ["/usr/bin/curl"] } },
-    })
-  ),
-  "read": await outcome(() => Deno.readTextFileSync("/etc/hostname")),
-  "read a program": await outcome(() => Deno.statSync("/usr/bin/curl")),
-  "write": await outcome(() => Deno.writeTextFileSync("/tmp/bulkhead-probe", "")),
-  "connect": await outcome(() => Deno.connect({ hostname: "127.0.0.1", port: 9 })),
-  "listen": await outcome(() => Deno.listen({ hostname: "127.0.0.1", port: 0 })),
-  "env": await outcome(() => Deno.env.get("HOME")),
-  "sys": await outcome(() => Deno.uid()),
+const worker = (permissions: Deno.PermissionOptionsObject) => () =>
+  new Worker("data:text/javascript,0", { type: "module", deno: { permissions } });
+const more = {
+  "run in a worker": await outcome(worker({ run: ["/usr/bin/curl"] })),
+  "libc in a worker": await outcome(worker({ ffi: [libc] })),
+  "look at a program": await outcome(() => Deno.statSync("/usr/bin/curl")),
   // Deno's own list of hosts, from which code may be imported unless that is denied.
   "import": await outcome(() => import(["https://deno.land", "x.ts"].join("/"))),
-  "ffi": await outcome(() => Deno.dlopen("/lib/x86_64-linux-gnu/libc.so.6", {})),
 };
 
 // The positive control: through its compartment the program still runs.
@@ -87,7 +68,7 @@ const answer = await engine.pipeline.run(
   { target: "http://127.0.0.1:9/", parameters: { max_time: 5 } },
   { signal: AbortSignal.timeout(10_000), mayIntrude: true },
 );
-engine.close();
-await new Promise((resolve) => setTimeout(resolve));
-Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify({ main, compartment, answer })));
+await engine.close();
+const report = { before, threads, after, more, answer, sources, stateFolder: setup.stateFolder, libc };
+Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(report)));
 Deno.exit(0);

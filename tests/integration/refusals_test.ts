@@ -7,7 +7,11 @@ import { TestFolder } from "./support/programs.ts";
 function recorder() {
   const folder = new TestFolder();
   const script = folder.script("bin/nmap", `echo "$@" >> ${folder.path}/started`);
-  const config = folder.write("config.yaml", `tools: { overrides: { nmap: { command: ${script} } } }\n`);
+  // Confined by the kernel it could not leave its trace.
+  const config = folder.write(
+    "config.yaml",
+    `tools: { overrides: { nmap: { command: ${script} } } }\nconfinement: { tier: basic }\n`,
+  );
   return {
     config,
     started: () => folder.read("started"),

@@ -169,7 +169,7 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     tool,
     enabled: !(options.disabled ?? []).includes(tool.name),
     availability: options.availability?.[tool.name] ??
-      { available: true, path: `/usr/bin/${tool.name}` } as const,
+      { available: true, path: `/usr/bin/${tool.name}`, helpers: [] } as const,
   }));
   const executors = new Map(
     states.filter(({ enabled, availability }) => enabled && availability.available)
@@ -186,6 +186,7 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     onFlood: "drain",
     maxConcurrency: 16,
     tier: "basic",
+    treeCeilings: [],
     ...options.settings,
   };
   const pipeline = new Pipeline({ toolbox, policy, settings, clock });

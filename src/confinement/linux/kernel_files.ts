@@ -3,8 +3,8 @@
  * the files of /proc and of control groups need none. Every function answers with the negative error number
  * when it fails.
  *
- * The buffers are used again by the next call: what is shown by {@link forEachEntry} must be taken before another
- * folder is listed.
+ * The buffers are used again by the next call: what is shown by {@link forEachEntry} must be taken before
+ * another folder is listed.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * Removing folders whatever a hostile program left in them.
  *
- * Deno's own recursive removal recurses on the stack: a folder some ten thousand levels deep ends the whole process.
+ * Deno's own recursive removal recurses on the stack: a folder some twelve thousand levels deep ends the whole process.
  * Paths have a longest length too, and folders may forbid their owner everything. So a folder is moved away first,
  * each folder in it is moved next to it, and no folder that is removed holds another.
  *
@@ -17,6 +17,12 @@ export const PRIVATE_FOLDER_MODE = 0o700;
 
 /** Folders beyond this size are not listed: the list would not fit into memory. It is some 400 000 names. */
 const MAX_LISTED_BYTES = 8_388_608;
+
+/** A folder up to this size is emptied at once, a larger one on another thread. */
+const SMALL_FOLDER_BYTES = 65_536;
+
+/** How long the thread is kept busy before others have their turn. */
+const TURN_MS = 10;
 
 /** Where folders go to be removed. */
 export class Trash {
@@ -37,18 +43,23 @@ export class Trash {
   async remove(path: string): Promise<void> {
     const top = this.#place();
     try {
-      await move(path, top);
+      move(path, top);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
       throw error;
     }
     const places = [top];
     let failure: unknown = null;
+    let turnMs = performance.now();
     for (let place = places.pop(); place !== undefined; place = places.pop()) {
       try {
         await this.#removeFlat(place, places);
       } catch (error) {
         failure ??= error;
+      }
+      if (performance.now() - turnMs > TURN_MS) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        turnMs = performance.now();
       }
     }
     if (failure !== null) throw failure;
@@ -60,51 +71,54 @@ export class Trash {
 
   /** Removes what is at `place`. Folders in it are moved into the trash and added to `places` first. */
   async #removeFlat(place: string, places: string[]): Promise<void> {
-    const { isDirectory, nlink, size } = await Deno.lstat(place);
-    if (!isDirectory) return await Deno.remove(place);
-    await Deno.chmod(place, PRIVATE_FOLDER_MODE);
-    if (size <= MAX_LISTED_BYTES) {
-      for await (const { name, isDirectory } of Deno.readDir(place)) {
-        // What fails here is left, and found below.
-        if (isDirectory) await this.#moveIn(`${place}/${name}`, places).catch(() => {});
-      }
-    } else if (nlink !== 2) throw new Error("there are too many names in one folder");
-    await removeFiles(place);
+    const { isDirectory, nlink, size } = Deno.lstatSync(place);
+    if (!isDirectory) return Deno.removeSync(place);
+    Deno.chmodSync(place, PRIVATE_FOLDER_MODE);
+    if (size <= MAX_LISTED_BYTES) this.#moveFolders(place, places);
+    else if (nlink !== 2) throw new Error("there are too many names in one folder");
+    // Most file systems count a folder's folders, since each links to it: there is none.
+    if (Deno.lstatSync(place).nlink !== 2) removeFiles(place);
+    else if (size <= SMALL_FOLDER_BYTES) Deno.removeSync(place, { recursive: true });
+    else await Deno.remove(place, { recursive: true });
   }
 
-  async #moveIn(path: string, places: string[]): Promise<void> {
-    const place = this.#place();
-    await move(path, place);
-    places.push(place);
+  #moveFolders(from: string, places: string[]): void {
+    for (const { name, isDirectory } of Deno.readDirSync(from)) {
+      if (!isDirectory) continue;
+      const place = this.#place();
+      try {
+        move(`${from}/${name}`, place);
+        places.push(place);
+      } catch {
+        // It is left, and removing the folder that it is in will say so.
+      }
+    }
   }
 }
 
 /** Renames, also a folder that its owner made unwritable: moving it changes its entry for the folder above. */
-async function move(from: string, to: string): Promise<void> {
+function move(from: string, to: string): void {
   try {
-    await Deno.rename(from, to);
+    Deno.renameSync(from, to);
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     // A chmod follows symlinks.
-    if (!(await Deno.lstat(from)).isDirectory) throw error;
-    await Deno.chmod(from, PRIVATE_FOLDER_MODE);
-    await Deno.rename(from, to);
+    if (!Deno.lstatSync(from).isDirectory) throw error;
+    Deno.chmodSync(from, PRIVATE_FOLDER_MODE);
+    Deno.renameSync(from, to);
   }
 }
 
 /**
  * Removes a folder out of which all folders were moved that could be. Those whose names are no Unicode could not:
- * Deno cannot say such a name.
+ * Deno cannot say such a name. They may be as deep as they like, so nothing here recurses.
  */
-async function removeFiles(place: string): Promise<void> {
-  const { nlink } = await Deno.lstat(place);
-  // Most file systems count a folder's folders, since each links to it: there is none.
-  if (nlink === 2) return await Deno.remove(place, { recursive: true });
+function removeFiles(place: string): void {
   try {
-    for await (const { name, isDirectory } of Deno.readDir(place)) {
-      if (!isDirectory) await Deno.remove(`${place}/${name}`);
+    for (const { name, isDirectory } of Deno.readDirSync(place)) {
+      if (!isDirectory) Deno.removeSync(`${place}/${name}`);
     }
-    await Deno.remove(place);
+    Deno.removeSync(place);
   } catch (error) {
     const { message } = error as Error;
     throw new Error(`something in it cannot be moved, or has a name that is no Unicode: ${message}`);

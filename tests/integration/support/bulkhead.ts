@@ -11,6 +11,10 @@ export const ROOT = decodeURIComponent(new URL("../../../", import.meta.url).pat
 /** The compiled executable, or null when the source is tested. */
 export const BINARY: string | null = Deno.env.get("BULKHEAD_BINARY") ?? null;
 
+/** Where the programs under test keep state: a folder of this test process, removed at its end. */
+export const STATE_HOME: string = Deno.makeTempDirSync({ prefix: "bulkhead-state-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(STATE_HOME, { recursive: true }));
+
 /** How a finished process ended. */
 export interface Finished {
   readonly code: number;
@@ -23,7 +27,8 @@ export interface Finished {
  * that, so that neither Deno on PATH nor a cache folder can help it.
  */
 export function environment(): Record<string, string> {
-  if (BINARY !== null) return { PATH: "/nonexistent", HOME: "/nonexistent" };
+  const state = { XDG_STATE_HOME: STATE_HOME };
+  if (BINARY !== null) return { PATH: "/nonexistent", HOME: "/nonexistent", ...state };
   const kept = ["PATH", "HOME", "DENO_DIR", "DENO_TLS_CA_STORE", "XDG_CACHE_HOME"];
   const values = kept.flatMap((name) => {
     const value = Deno.env.get(name);
@@ -31,6 +36,7 @@ export function environment(): Record<string, string> {
   });
   return {
     ...Object.fromEntries(values),
+    ...state,
     XDG_CONFIG_HOME: "/nonexistent",
     DENO_NO_UPDATE_CHECK: "1",
     NO_COLOR: "1",
