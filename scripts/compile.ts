@@ -35,6 +35,7 @@ const PROGRAM = { source: `${BUILD}/entry.ts`, bundle: `${BUILD}/main.js` };
 const WORKERS = [
   { source: "src/confinement/compartment_worker.ts", bundle: `${BUILD}/compartment_worker.js` },
   { source: "src/confinement/warden_worker.ts", bundle: `${BUILD}/warden_worker.js` },
+  { source: "src/confinement/undertaker_worker.ts", bundle: `${BUILD}/undertaker_worker.js` },
   { source: "src/confinement/scribe_worker.ts", bundle: `${BUILD}/scribe_worker.js` },
   { source: "src/confinement/proof_worker.ts", bundle: `${BUILD}/proof_worker.js` },
 ];

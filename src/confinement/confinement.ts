@@ -9,7 +9,7 @@ import type { Clock } from "../core/clock.ts";
 import { type Compartment } from "./compartment.ts";
 import { ConfinedTool } from "./confined_tool.ts";
 import type { CapabilityName } from "./linux/capabilities.ts";
-import { newServerNonce } from "./linux/run_tag.ts";
+import { isServerNonce, newServerNonce } from "./linux/run_tag.ts";
 import { Scribe } from "./scribe.ts";
 import type { LogFileSettings } from "./scribe_protocol.ts";
 import type { Tier, WantedTier } from "./tier.ts";
@@ -77,14 +77,7 @@ export class Confinement {
    */
   static async start(options: ConfinementOptions): Promise<Confinement> {
     const nonce = newServerNonce();
-    const scribe = new Scribe({
-      stateFolder: options.stateFolder,
-      nonce,
-      tools: options.tools.map(({ name, concurrency }) => ({ name, concurrency })),
-      uid: options.uid,
-      logFile: options.logFile,
-      clock: options.clock,
-    });
+    const scribe = openScribe(options, nonce);
     try {
       const { parts, fallback } = await startTier(options, nonce, scribe);
       const confinement = new Confinement(parts, scribe, fallback);
@@ -109,13 +102,33 @@ export class Confinement {
 
   /** What servers left behind that were killed outright: their processes, then their folders. */
   async #cleanUpAfter(dead: readonly string[]): Promise<void> {
-    for (const { nonce, killed, survivors } of await this.#warden.reap(dead)) {
+    // Only a folder that a server of ours made has a name of this kind.
+    for (const { nonce, killed, survivors } of await this.#warden.reap(dead.filter(isServerNonce))) {
       if (killed > 0 || survivors > 0) {
         logger.warn("ended what a killed server had left running", { server: nonce, killed, survivors });
       }
       // Its record is kept while one of its processes is there.
       if (survivors === 0) await this.scribe.forget(nonce);
     }
+  }
+}
+
+function openScribe(options: ConfinementOptions, nonce: string): Scribe {
+  try {
+    return new Scribe({
+      stateFolder: options.stateFolder,
+      nonce,
+      tools: options.tools.map(({ name, concurrency }) => ({ name, concurrency })),
+      uid: options.uid,
+      logFile: options.logFile,
+      clock: options.clock,
+    });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new NotConfined(
+      `the folder for state ${options.stateFolder}, or that of the log file, may not be read and written: start with ` +
+        "the flags that `bulkhead permissions` prints",
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * Tables of messages: what two threads may say to each other, type by type and field by field. Whatever is not in
- * the table is no message. Checks of texts, bytes and lists have a bound of their own, so a message that passed has
- * one too.
+ * Tables of messages: what two threads may say to each other, type by type and field by field. Whatever is
+ * not in the table is no message. Checks of texts, bytes and lists have a bound of their own, so a message
+ * that passed has one too.
  *
  * @module
  */
@@ -12,14 +12,18 @@ export type Check = (value: unknown) => boolean;
 /** The fields of an object, each with its check. */
 export type Fields = Readonly<Record<string, Check>>;
 
-/** The messages of `Message`, a union told apart by `type`: for each type the checks of all its other fields. */
+/**
+ * The messages of `Message`, a union told apart by `type`: for each type the checks of all its other fields.
+ */
 export type MessageTable<Message extends { readonly type: string }> = {
   readonly [Type in Message["type"]]: {
     readonly [Field in Exclude<keyof Extract<Message, { readonly type: Type }>, "type">]: Check;
   };
 };
 
-/** The check of a whole table: whether a value is one of its messages, with all of its fields and no other. */
+/**
+ * The check of a whole table: whether a value is one of its messages, with all of its fields and no other.
+ */
 export function messageCheck<Message extends { readonly type: string }>(
   table: MessageTable<Message>,
 ): (data: unknown) => data is Message {

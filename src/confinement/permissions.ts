@@ -185,6 +185,12 @@ export const THREADS: readonly ThreadPermissions[] = [
       "the process, so this is the code to review.",
   },
   {
+    thread: "undertaker, in tier kernel",
+    holds: { ffi: "libc" },
+    why:
+      "It ends everything that runs when the warden does not answer any more, and does nothing before that.",
+  },
+  {
     thread: "compartment NAME, one for each available tool",
     holds: {
       run: "that tool's program, by absolute path",

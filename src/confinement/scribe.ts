@@ -1,7 +1,7 @@
 /**
- * The server's side of the scribe: the worker that keeps what must still be read and written once the server itself
- * has given its permissions up. Here its orders are made, so that a run finds a folder ready and a line of the log
- * never waits.
+ * The server's side of the scribe: the worker that keeps what must still be read and written once the server
+ * itself has given its permissions up. Here its orders are made, so that a run finds a folder ready and a
+ * line of the log never waits.
  *
  * @module
  */
@@ -80,8 +80,8 @@ const logger = getLogger(["bulkhead", "confinement"]);
 /** The scribe of a server. */
 export class Scribe {
   /**
-   * Settles once the folders are there; rejects with the reason why they cannot be. `dead` are servers that are gone:
-   * it is for this one, alone, to clean up after them.
+   * Settles once the folders are there; rejects with the reason why they cannot be. `dead` are servers that
+   * are gone: it is for this one, alone, to clean up after them.
    */
   readonly opened: Promise<{ readonly dead: readonly string[] }>;
   readonly #options: ScribeOptions;
@@ -146,7 +146,10 @@ export class Scribe {
     return { id, path: `${this.scratchRoot(tool)}/${id}` };
   }
 
-  /** Removes a run's folder and whatever was left in it. Resolves in any case; the log says what was not removed. */
+  /**
+   * Removes a run's folder and whatever was left in it. Resolves in any case; the log says what was not
+   * removed.
+   */
   removeScratch(tool: string, id: string): Promise<void> {
     return this.#remove(id, { type: "remove_scratch", tool, id });
   }

@@ -1,6 +1,6 @@
 /**
- * What the server and its scribe say to each other: one table of messages each way. Anything else is fatal to the
- * scribe.
+ * What the server and its scribe say to each other: one table of messages each way. Anything else is fatal to
+ * the scribe.
  *
  * @module
  */
@@ -49,7 +49,10 @@ export type ToScribe =
   | { readonly type: "log"; readonly bytes: Uint8Array; readonly lost: number }
   | { readonly type: "close" };
 
-/** From the scribe to the server: one answer to each order, and `log_failed` when writing the log begins to fail. */
+/**
+ * From the scribe to the server: one answer to each order, and `log_failed` when writing the log begins to
+ * fail.
+ */
 export type FromScribe =
   /** `dead` are the servers that are gone and that this one, alone, is to clean up after. */
   | { readonly type: "opened"; readonly dead: readonly string[] }
@@ -116,7 +119,8 @@ export const isFromScribe: (data: unknown) => data is FromScribe = messageCheck<
 });
 
 /**
- * Where the runs of a tool have their scratch folders, each named by its id. It is there once the scribe has opened.
+ * Where the runs of a tool have their scratch folders, each named by its id. It is there once the scribe has
+ * opened.
  *
  * @param nonce the server's
  */

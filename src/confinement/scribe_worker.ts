@@ -1,6 +1,6 @@
 /**
- * The inside of the scribe: a worker that may read and write in the folder of state and in the folder of the log file,
- * and nothing else. It keeps the runs' scratch folders and writes the log.
+ * The inside of the scribe: a worker that may read and write in the folder of state and in the folder of the
+ * log file, and nothing else. It keeps the runs' scratch folders and writes the log.
  *
  * @module
  */
@@ -40,7 +40,10 @@ scope.onmessage = ({ data }) => {
   }
 };
 
-/** Whatever happens is said in a message: Deno writes what a worker throws on standard error, in lines of its own. */
+/**
+ * Whatever happens is said in a message: Deno writes what a worker throws on standard error, in lines of its
+ * own.
+ */
 function giveUp(reason: string): void {
   state = "deaf";
   scope.postMessage({ type: "broken", reason });

@@ -24,6 +24,13 @@ const SILENCE_MS = 5000;
 /** How long the end may wait for the last processes: as long as the warden insists, and a little. */
 const CLOSE_MS = 6000;
 
+/**
+ * How long the undertaker may take. A warden that failed has ended everything as its last act, and the undertaker may
+ * have gone down with it.
+ */
+const BURY_MS = 6000;
+const LAST_ACT_MS = 500;
+
 /** Called when a run's last process is gone, or could not be killed. */
 export type GoneListener = (gone: Extract<FromWarden, { type: "gone" }>) => void;
 
@@ -45,6 +52,7 @@ export class Warden implements CompartmentWarden {
   readonly #ending = new Set<string>();
   readonly #idle = Promise.withResolvers<void>();
   #isClosing = false;
+  #undertaker: MessagePort | null = null;
   #closed = false;
   #pings = 0;
   #pongs = 0;
@@ -65,7 +73,7 @@ export class Warden implements CompartmentWarden {
     this.#worker = new Worker(WARDEN_URL, { type: "module", name: "warden", deno: { permissions } });
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#lose(`the warden failed: ${event.message}`);
+      this.#lose(`the warden failed: ${event.message}`, LAST_ACT_MS);
     };
     this.#worker.onmessageerror = () => this.#lose("the warden sent a message that cannot be read");
     this.#worker.onmessage = ({ data }) => {
@@ -82,7 +90,9 @@ export class Warden implements CompartmentWarden {
    * @throws {Error} when the tier is not to be had here
    */
   open(tier: Tier, nonce: string): Promise<KernelReport | null> {
-    this.#send({ type: "open", tier, nonce });
+    const { port1, port2 } = new MessageChannel();
+    this.#undertaker = tier === "kernel" ? port1 : null;
+    this.#send({ type: "open", tier, nonce, undertaker: port2 }, [port2]);
     this.#beat();
     return this.#opened.promise;
   }
@@ -181,14 +191,31 @@ export class Warden implements CompartmentWarden {
     });
   }
 
-  #lose(reason: string): void {
+  #lose(reason: string, undertakerMs = BURY_MS): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelHeartbeat();
     this.#opened.reject(new Error(reason));
     this.#idle.resolve();
     for (const compartment of this.#compartments.values()) compartment.abandon(reason);
-    this.#worker.terminate();
-    this.#markLost(reason);
+    void this.#bury(undertakerMs).then(() => {
+      this.#worker.terminate();
+      this.#markLost(reason);
+    });
+  }
+
+  /** Has the undertaker end what runs. */
+  async #bury(withinMs: number): Promise<void> {
+    const undertaker = this.#undertaker;
+    if (undertaker === null) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(withinMs, resolve);
+      undertaker.onmessage = () => {
+        cancel();
+        resolve();
+      };
+      undertaker.postMessage(null);
+    });
+    undertaker.close();
   }
 }

@@ -47,7 +47,8 @@ export interface CompartmentTerms {
 
 /** From the server to the warden. */
 export type ToWarden =
-  | { readonly type: "open"; readonly tier: Tier; readonly nonce: string }
+  /** `undertaker` leads from the server to the worker that acts when the warden does not. */
+  | { readonly type: "open"; readonly tier: Tier; readonly nonce: string; readonly undertaker: MessagePort }
   /** `port` leads to the server, past the warden. */
   | { readonly type: "make"; readonly terms: CompartmentTerms; readonly port: MessagePort }
   /** Ends the compartment and everything that runs in it. */
@@ -122,6 +123,7 @@ export type CompartmentToWarden =
 
 /** Run ids, tool names. */
 const name = textUpTo(80);
+const isPort = (value: unknown) => value instanceof MessagePort;
 const nonce = (value: unknown) => typeof value === "string" && isServerNonce(value);
 
 const CEILINGS = hasExactly({
@@ -139,11 +141,8 @@ const RULES = hasExactly({
 
 /** What the warden takes from the server. */
 export const isToWarden: (data: unknown) => data is ToWarden = messageCheck<ToWarden>({
-  open: { tier: oneOf("kernel", "basic"), nonce },
-  make: {
-    terms: hasExactly({ tool: name, program: text, rules: RULES }),
-    port: (value) => value instanceof MessagePort,
-  },
+  open: { tier: oneOf("kernel", "basic"), nonce, undertaker: isPort },
+  make: { terms: hasExactly({ tool: name, program: text, rules: RULES }), port: isPort },
   drop: { tool: name },
   begin: {
     terms: hasExactly({ run: name, tool: name, ceilings: CEILINGS, tree: TREE, killGraceMs: count }),

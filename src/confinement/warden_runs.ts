@@ -8,8 +8,9 @@ import { leftovers } from "./linux/cgroup.ts";
 import { landLimits, limitsOf, ownHardLimits, readLimit, RESOURCE } from "./linux/ceilings.ts";
 import { errnoName, type Kernel } from "./linux/kernel.ts";
 import {
-  killProcesses,
-  type MarkedProcess,
+  type Ended,
+  endProcesses,
+  killOnce,
   markedProcesses,
   readSelf,
   type Self,
@@ -21,11 +22,11 @@ import {
 import { nonceOfTag, runTag, type ServerNonce, TAG_RESOURCE } from "./linux/run_tag.ts";
 import type { RunTerms, TreeCeilings } from "./warden_protocol.ts";
 
-/** How long the end of one run is insisted on before what is left counts as not to be killed, in milliseconds. */
-const INSIST_MS = 5000;
-
 /** Ended runs are looked through together: one look at all processes for a burst of short runs. */
 const SWEEP_DELAY_MS = 10;
+
+/** How often the last act looks for what is still alive: killed processes take a moment to end. */
+const LAST_LOOKS = 1000;
 
 /** As the first process of a container we inherit what others leave behind; this often we wait for it. */
 const ADOPTION_INTERVAL_MS = 1000;
@@ -49,11 +50,7 @@ export interface RunGroups {
 }
 
 /** What became of a run's processes. */
-export interface RunEnd {
-  /** Processes that were still alive when the run was over, or that had to be killed. */
-  readonly killed: number;
-  /** Processes that could not be killed. */
-  readonly survivors: number;
+export interface RunEnd extends Ended {
   /** What a cgroup knows of the end, or null. */
   readonly note: string | null;
 }
@@ -219,9 +216,17 @@ export class WardenRuns {
   /** Kills what a server that is gone has left behind. */
   async reap(nonce: ServerNonce): Promise<RunEnd> {
     if (nonce === this.#nonce) throw new Error("a server does not reap itself");
-    const end = await this.#insist((tag) => nonceOfTag(tag) === nonce);
+    const end = await this.#endProcesses((tag) => nonceOfTag(tag) === nonce);
     if (this.#cgroups !== null) leftovers(this.#kernel, nonce);
     return { ...end, note: null };
+  }
+
+  /** The warden's last act when it has failed: everything that runs is killed before anybody else can do anything. */
+  killEverything(): void {
+    const wanted = (tag: bigint) => nonceOfTag(tag) === this.#nonce;
+    for (let look = 0; look < LAST_LOOKS; look++) {
+      if (killOnce(this.#kernel, this.#self, wanted, new Set()).length === 0) return;
+    }
   }
 
   /** Leaves the machine as it was found. */
@@ -232,7 +237,7 @@ export class WardenRuns {
   #killAll(run: Run): Promise<RunEnd> {
     run.ending ??= (async () => {
       this.#cgroups?.kill(run.terms.run);
-      const end = await this.#insist((tag) => tag === run.tag);
+      const end = await this.#endProcesses((tag) => tag === run.tag);
       return { ...end, note: this.#cgroups?.explain(run.terms.run) ?? null };
     })();
     return run.ending;
@@ -246,8 +251,8 @@ export class WardenRuns {
         [...this.#runs.values()].filter((run) => run.exited && run.ending === null)
           .map((run) => [run.tag, run]),
       );
-      const alive = new Set<bigint>();
-      this.#pass((tag) => ended.has(tag), ({ tag }) => alive.add(tag));
+      const found = killOnce(this.#kernel, this.#self, (tag) => ended.has(tag), this.#waitedFor());
+      const alive = new Set(found.map(({ tag }) => tag));
       await Promise.all([...ended].map(([tag, run]) => {
         if (alive.has(tag)) return this.#killAll(run);
         const note = this.#cgroups?.explain(run.terms.run) ?? null;
@@ -258,26 +263,8 @@ export class WardenRuns {
     return this.#sweep;
   }
 
-  /** Kills until a pass meets nobody alive. */
-  async #insist(wanted: (tag: bigint) => boolean): Promise<{ killed: number; survivors: number }> {
-    const untilMs = performance.now() + INSIST_MS;
-    const killed = new Set<number>();
-    for (;;) {
-      const alive = this.#pass(wanted, ({ pid }) => killed.add(pid));
-      if (alive === 0) return { killed: killed.size, survivors: 0 };
-      if (performance.now() > untilMs) return { killed: killed.size, survivors: alive };
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  }
-
-  /** One look at all processes: the wanted ones are killed and told of. */
-  #pass(wanted: (tag: bigint) => boolean, onAlive: (process: MarkedProcess) => void): number {
-    const found = markedProcesses(this.#kernel, wanted);
-    killProcesses(this.#kernel, this.#self, found);
-    waitForAdopted(this.#kernel, this.#self, found, this.#waitedFor());
-    const alive = found.filter(({ zombie }) => !zombie);
-    for (const process of alive) onAlive(process);
-    return alive.length;
+  #endProcesses(wanted: (tag: bigint) => boolean): Promise<Ended> {
+    return endProcesses(this.#kernel, this.#self, wanted, () => this.#waitedFor());
   }
 
   /** First processes are waited for by the compartments that started them. */

@@ -32,7 +32,8 @@ import {
   type WardenToCompartment,
 } from "./warden_protocol.ts";
 import { WardenRuns } from "./warden_runs.ts";
-import { COMPARTMENT_URL, compartmentPermissions } from "./workers.ts";
+import type { ToUndertaker } from "./undertaker_worker.ts";
+import { COMPARTMENT_URL, compartmentPermissions, UNDERTAKER_URL, undertakerPermissions } from "./workers.ts";
 
 /** The part of the worker's global scope that is used; the page's types are the only ones known here. */
 const server = globalThis as unknown as {
@@ -59,6 +60,11 @@ let tier: Tier | null = null;
 let kernelTier: KernelTier | null = null;
 const compartments = new Map<string, Compartment>();
 
+// An error that nobody has caught ends this worker and its compartments; first it ends what they have started.
+for (const failure of ["error", "unhandledrejection"]) {
+  globalThis.addEventListener(failure, () => kernelTier?.runs.killEverything());
+}
+
 server.onmessage = ({ data }) => {
   // A server that says what is not in the table is not the one that was reviewed; nothing more is done for it.
   if (!isToWarden(data)) throw new Error("a message that is not in the table");
@@ -68,7 +74,7 @@ server.onmessage = ({ data }) => {
 async function takeOrder(order: ToWarden): Promise<void> {
   switch (order.type) {
     case "open":
-      return server.postMessage(open(order.tier, order.nonce));
+      return server.postMessage(open(order.tier, order.nonce, order.undertaker));
     case "make":
       compartments.get(order.terms.tool)?.drop();
       compartments.set(order.terms.tool, new Compartment(order.terms, order.port));
@@ -97,7 +103,7 @@ async function takeOrder(order: ToWarden): Promise<void> {
 }
 
 /** Finds out what the kernel gives. */
-function open(wanted: Tier, nonce: string): FromWarden {
+function open(wanted: Tier, nonce: string, undertaker: MessagePort): FromWarden {
   if (tier !== null) throw new Error("opened twice");
   tier = wanted;
   if (wanted === "basic") return { type: "opened", kernel: null };
@@ -123,6 +129,9 @@ function open(wanted: Tier, nonce: string): FromWarden {
   } catch (error) {
     return no((error as Error).message);
   }
+  const permissions = undertakerPermissions(kernel.path);
+  const worker = new Worker(UNDERTAKER_URL, { type: "module", name: "undertaker", deno: { permissions } });
+  worker.postMessage({ nonce, port: undertaker } satisfies ToUndertaker, [undertaker]);
   const names = Object.keys(CAPABILITIES) as CapabilityName[];
   return {
     type: "opened",

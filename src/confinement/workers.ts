@@ -12,6 +12,7 @@ function workerUrl(name: string): URL {
 
 /** The modules. */
 export const WARDEN_URL = workerUrl("warden_worker");
+export const UNDERTAKER_URL = workerUrl("undertaker_worker");
 export const PROOF_URL = workerUrl("proof_worker");
 export const COMPARTMENT_URL = workerUrl("compartment_worker");
 
@@ -33,6 +34,11 @@ const NONE = {
  */
 export function compartmentPermissions(program: string, libc: string | null): Deno.PermissionOptionsObject {
   return { ...NONE, run: [program], ffi: libc === null ? false : [libc] };
+}
+
+/** What the undertaker is made with. */
+export function undertakerPermissions(libc: string): Deno.PermissionOptionsObject {
+  return { ...NONE, ffi: [libc] };
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Logging: structured lines on standard error, and in a file when there is one; never on standard output, which
- * belongs to the protocol.
+ * Logging: structured lines on standard error, and in a file when there is one; never on standard output,
+ * which belongs to the protocol.
  *
  * @module
  */

@@ -98,6 +98,50 @@ export function waitForAdopted(
   }
 }
 
+/** How long the end of processes is insisted on before what is left counts as not to be ended, in milliseconds. */
+const INSIST_MS = 5000;
+
+/** How many were met alive, each counted once, and how many of them could not be ended. */
+export interface Ended {
+  readonly killed: number;
+  readonly survivors: number;
+}
+
+/**
+ * Kills until a look at all processes meets none alive that `wanted` accepts.
+ *
+ * @param waitedFor asked anew at each look; see {@link waitForAdopted}
+ */
+export async function endProcesses(
+  kernel: Kernel,
+  self: Self,
+  wanted: (tag: bigint) => boolean,
+  waitedFor: () => ReadonlySet<number>,
+): Promise<Ended> {
+  const untilMs = performance.now() + INSIST_MS;
+  const killed = new Set<number>();
+  for (;;) {
+    const alive = killOnce(kernel, self, wanted, waitedFor());
+    for (const { pid } of alive) killed.add(pid);
+    if (alive.length === 0) return { killed: killed.size, survivors: 0 };
+    if (performance.now() > untilMs) return { killed: killed.size, survivors: alive.length };
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** One look at all processes: those that `wanted` accepts are killed. Returns the ones that were alive. */
+export function killOnce(
+  kernel: Kernel,
+  self: Self,
+  wanted: (tag: bigint) => boolean,
+  waitedFor: ReadonlySet<number>,
+): MarkedProcess[] {
+  const found = markedProcesses(kernel, wanted);
+  killProcesses(kernel, self, found);
+  waitForAdopted(kernel, self, found, waitedFor);
+  return found.filter(({ zombie }) => !zombie);
+}
+
 /**
  * Sends a signal to a run's first process and the group that it leads, if that process is still the marked one.
  *

@@ -1,6 +1,6 @@
 /**
- * Exclusive locks on files, flock(2): they hold for as long as the file is open, and the kernel lets go of them
- * however the process ends.
+ * Exclusive locks on files, flock(2): they hold for as long as the file is open, and the kernel lets go of
+ * them however the process ends.
  *
  * @module
  */
@@ -9,8 +9,8 @@
 const PATIENCE_MS = 250;
 
 /**
- * How many locks the fallback may wait for at the same time: each holds one of the 32 threads that Deno has for files,
- * until whoever holds the lock is gone.
+ * How many locks the fallback may wait for at the same time: each holds one of the 32 threads that Deno has
+ * for files, until whoever holds the lock is gone.
  */
 const MOST_WAITING = 8;
 
@@ -32,8 +32,8 @@ export async function tryLockFile(path: string): Promise<Deno.FsFile | null> {
 }
 
 /**
- * Waits for the lock on another thread. That cannot be taken back, so a lock that comes too late is let go of then.
- * Closes the file when the answer is false.
+ * Waits for the lock on another thread. That cannot be taken back, so a lock that comes too late is let go of
+ * then. Closes the file when the answer is false.
  */
 async function lockShortly(file: Deno.FsFile): Promise<boolean> {
   if (waiting >= MOST_WAITING) {

@@ -33,7 +33,7 @@ export class LogFile {
    *
    * @param lines whole lines, or nothing
    * @param lost how many lines before them were lost; a line in the file says so
-   * @returns why that fails, when it begins to fail; else null. What could not be written is lost, and counted
+   * @returns why that fails, when it begins to fail; else null. What could not be written is counted as lost
    */
   append(lines: Uint8Array, lost: number): string | null {
     this.#lost += lost;
@@ -61,7 +61,9 @@ export class LogFile {
     this.#file = null;
   }
 
-  /** Writes as many whole lines as the file has room for, and at least one. Returns how many bytes they are. */
+  /**
+   * Writes as many whole lines as the file has room for, and at least one. Returns how many bytes they are.
+   */
   #write(lines: Uint8Array): number {
     let { file, size } = this.#current();
     let length = wholeLines(lines, this.#settings.maxBytes - size);

@@ -1,6 +1,6 @@
 /**
- * The flow of log lines to the scribe: those of one turn go together, and one message is under way at a time, so that
- * a scribe that is slow makes lines wait here, where their number is bounded.
+ * The flow of log lines to the scribe: those of one turn go together, and one message is under way at a time,
+ * so that a scribe that is slow makes lines wait here, where their number is bounded.
  *
  * @module
  */

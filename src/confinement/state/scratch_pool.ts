@@ -26,7 +26,10 @@ export class ScratchPool {
   readonly #pools: ReadonlyMap<string, ToolPool>;
   readonly #order: (tool: string) => string;
 
-  /** @param order has a folder made and gives its id; an answer follows through {@link made} or {@link notMade} */
+  /**
+   * @param order has a folder made and gives its id; an answer follows through {@link made} or {@link
+   * notMade}
+   */
   constructor(tools: readonly PooledTool[], order: (tool: string) => string) {
     this.#order = order;
     this.#pools = new Map(

@@ -1,6 +1,6 @@
 /**
- * A server's own folder in the folder of all servers' state, held by a lock for as long as the server lives: so that
- * the next one can tell what was left behind by a server that is gone, and remove it.
+ * A server's own folder in the folder of all servers' state, held by a lock for as long as the server lives:
+ * so that the next one can tell what was left behind by a server that is gone, and remove it.
  *
  * @module
  */
@@ -27,7 +27,9 @@ export class ServerFolder {
   readonly #path: string;
   readonly #trash: Trash;
   readonly #lock: Deno.FsFile;
-  /** The servers that are gone, and the locks on their folders, so that only this one cleans up after them. */
+  /**
+   * The servers that are gone, and the locks on their folders, so that only this one cleans up after them.
+   */
   readonly #dead = new Map<string, Deno.FsFile | null>();
 
   private constructor(order: ScribeOrder) {
@@ -107,7 +109,10 @@ export class ServerFolder {
     return scratchRoot(this.#order.stateFolder, this.#order.server, tool);
   }
 
-  /** A program may have changed the modes of our own folders, which Landlock does not stop, so that we fail in them. */
+  /**
+   * A program may have changed the modes of our own folders, which Landlock does not stop, so that we fail in
+   * them.
+   */
   #regain(): void {
     const { stateFolder, tools } = this.#order;
     const own = ["", "/trash", "/scratch"].map((name) => `${this.#path}${name}`);

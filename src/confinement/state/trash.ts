@@ -1,13 +1,14 @@
 /**
  * Removing folders whatever a hostile program left in them.
  *
- * Deno's own recursive removal recurses on the stack: a folder some twelve thousand levels deep ends the whole process.
- * Paths have a longest length too, and folders may forbid their owner everything. So a folder is moved away first,
- * each folder in it is moved next to it, and no folder that is removed holds another.
+ * Deno's own recursive removal recurses on the stack: a folder some twelve thousand levels deep ends the
+ * whole process. Paths have a longest length too, and folders may forbid their owner everything. So a folder
+ * is moved away first, each folder in it is moved next to it, and no folder that is removed holds another.
  *
- * Moving it away is also what makes this safe from a program that is still there: what it may write is what lies below
- * its scratch folder, by Landlock, and what was moved out of there it cannot change any more. Paths that lead through
- * a folder of its own could be turned into symlinks to anywhere between a look and a step.
+ * Moving it away is also what makes this safe from a program that is still there: what it may write is what
+ * lies below its scratch folder, by Landlock, and what was moved out of there it cannot change any more.
+ * Paths that lead through a folder of its own could be turned into symlinks to anywhere between a look and a
+ * step.
  *
  * @module
  */
@@ -29,7 +30,9 @@ export class Trash {
   readonly #folder: string;
   #taken = 0;
 
-  /** @param folder is there, is on the same file system as what will be removed, and nobody else writes in it */
+  /**
+   * @param folder is there, is on the same file system as what will be removed, and nobody else writes in it
+   */
   constructor(folder: string) {
     this.#folder = folder;
   }
@@ -37,8 +40,7 @@ export class Trash {
   /**
    * Removes `path` with everything in it. What is not there counts as removed.
    *
-   * @throws {Error} for the first thing that could not be removed; everything else is gone then, and the rest stays
-   * in the trash
+   * @throws {Error} for the first thing that could not be removed; it stays in the trash, and all else is gone
    */
   async remove(path: string): Promise<void> {
     const top = this.#place();
@@ -96,7 +98,9 @@ export class Trash {
   }
 }
 
-/** Renames, also a folder that its owner made unwritable: moving it changes its entry for the folder above. */
+/**
+ * Renames, also a folder that its owner made unwritable: moving it changes its entry for the folder above.
+ */
 function move(from: string, to: string): void {
   try {
     Deno.renameSync(from, to);
@@ -110,8 +114,8 @@ function move(from: string, to: string): void {
 }
 
 /**
- * Removes a folder out of which all folders were moved that could be. Those whose names are no Unicode could not:
- * Deno cannot say such a name. They may be as deep as they like, so nothing here recurses.
+ * Removes a folder out of which all folders were moved that could be. Those whose names are no Unicode could
+ * not: Deno cannot say such a name. They may be as deep as they like, so nothing here recurses.
  */
 function removeFiles(place: string): void {
   try {

@@ -72,7 +72,7 @@ Deno.test("log flow: the lines of one turn go together, one batch at a time", as
   assert.deepEqual(sent, ["early\na\n", "b\nc\n"]);
 });
 
-Deno.test("log flow: it is written when the last batch was answered; an answer to nothing is none", async () => {
+Deno.test("log flow: it is written when the last batch was answered", async () => {
   const flow = new LogFlow(() => {});
   let isWritten = false;
   flow.write("a\n");

@@ -34,7 +34,7 @@ Deno.test("scratch pool: who comes when none is ready waits for the next, in tur
   assert.equal(await without, "b4");
 });
 
-Deno.test("scratch pool: one that cannot be made fails who waits, and is not ordered again by itself", async () => {
+Deno.test("scratch pool: one that cannot be made fails who waits, and is not ordered again", async () => {
   const { pool, ordered } = open(1);
   pool.fill();
   assert.equal(pool.notMade("a0", "disk full"), true);

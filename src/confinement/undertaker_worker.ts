@@ -1,0 +1,39 @@
+/**
+ * The undertaker: ends everything that runs when the warden does not answer any more. It knows nothing and hears
+ * nothing before that; it may call native code and nothing else.
+ *
+ * @module
+ */
+import { openKernel } from "./linux/kernel.ts";
+import { endProcesses, readSelf } from "./linux/processes.ts";
+import { nonceOfTag, type ServerNonce } from "./linux/run_tag.ts";
+
+/** From the warden, once: whose runs they are, and the port that leads to the server. */
+export interface ToUndertaker {
+  readonly nonce: ServerNonce;
+  readonly port: MessagePort;
+}
+
+/** To the server, when everything has been ended or could not be. */
+export interface Buried {
+  readonly killed: number;
+  readonly survivors: number;
+}
+
+const warden = globalThis as unknown as { onmessage: ((event: MessageEvent<ToUndertaker>) => void) | null };
+
+warden.onmessage = ({ data: { nonce, port } }) => {
+  const kernel = openKernel();
+  if ("reason" in kernel) throw new Error(kernel.reason);
+  port.onmessage = async () => {
+    // Whoever waited for these processes is gone with the warden.
+    const none: ReadonlySet<number> = new Set();
+    const ended = await endProcesses(
+      kernel,
+      readSelf(kernel),
+      (tag) => nonceOfTag(tag) === nonce,
+      () => none,
+    );
+    port.postMessage(ended satisfies Buried);
+  };
+};

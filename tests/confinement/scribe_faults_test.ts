@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { Scribe } from "../../src/confinement/scribe.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+
+/** A worker that says what a test lets it say. */
+class FakeWorker {
+  static readonly made: FakeWorker[] = [];
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onmessageerror: (() => void) | null = null;
+  onerror: ((event: ErrorEvent) => void) | null = null;
+  readonly orders: { readonly type: string; readonly id?: string }[] = [];
+  isTerminated = false;
+
+  constructor() {
+    FakeWorker.made.push(this);
+  }
+
+  postMessage(order: { readonly type: string }): void {
+    this.orders.push(order);
+  }
+
+  terminate(): void {
+    this.isTerminated = true;
+  }
+}
+
+/** A scribe with such a worker. */
+function openFake() {
+  const clock = new FakeClock();
+  const deaths: string[] = [];
+  const real = globalThis.Worker;
+  Object.assign(globalThis, { Worker: FakeWorker });
+  try {
+    const scribe = new Scribe({
+      stateFolder: "/state",
+      nonce: "ab",
+      tools: [{ name: "nmap", concurrency: 1 }],
+      uid: 0,
+      logFile: { path: "/log", maxBytes: 1, backups: 0 },
+      clock,
+      onDeath: (reason) => deaths.push(reason),
+    });
+    const worker = FakeWorker.made.at(-1)!;
+    return { scribe, worker, clock, deaths, say: (data: unknown) => worker.onmessage!({ data }) };
+  } finally {
+    Object.assign(globalThis, { Worker: real });
+  }
+}
+
+for (
+  const [what, message] of [
+    ["what is in no table", { type: "opened", dead: [], more: 1 }],
+    ["nothing", null],
+    ["that it is open, twice", { type: "opened", dead: [] }],
+    ["that it failed, once open", { type: "failed", reason: "r" }],
+    ["of a folder that was not ordered", { type: "made", id: "0" }],
+    ["of a failure that was not ordered", { type: "not_made", id: "0", reason: "r" }],
+    ["of a removal that was not ordered", { type: "removed", id: "0" }],
+    ["of a server that it was not to forget", { type: "not_forgotten", nonce: "0", reason: "r" }],
+    ["of lines that it was not given", { type: "logged" }],
+    ["that it is closed, unasked", { type: "closed" }],
+    ["that it is broken", { type: "broken", reason: "r" }],
+  ] as const
+) {
+  Deno.test(`scribe: a worker that speaks ${what} is ended`, async () => {
+    const { scribe, worker, deaths, say, clock } = openFake();
+    say({ type: "opened", dead: [] });
+    await scribe.opened;
+    say(message);
+    assert.deepEqual([worker.isTerminated, deaths.length, clock.pending], [true, 1, 0]);
+    assert.match(scribe.death ?? "", /^the scribe is gone: /);
+    await scribe.close();
+    say(message);
+    assert.equal(deaths.length, 1);
+  });
+}
+
+Deno.test("scribe: a worker that fails, or sends what cannot be read, is ended", () => {
+  const failed = openFake();
+  const event = new ErrorEvent("error", { message: "out of memory", cancelable: true });
+  failed.worker.onerror!(event);
+  assert.deepEqual([event.defaultPrevented, failed.deaths], [
+    true,
+    ["the scribe is gone: it failed: out of memory"],
+  ]);
+  const unreadable = openFake();
+  unreadable.worker.onmessageerror!();
+  assert.equal(unreadable.deaths.length, 1);
+});
+
+Deno.test("scribe: a worker that never opens is not waited for", async () => {
+  const { scribe, worker, clock } = openFake();
+  clock.advance(10_000);
+  await assert.rejects(scribe.opened, /it did not open in time/);
+  assert.equal(worker.isTerminated, true);
+});
+
+Deno.test("scribe: closing takes a second at most", async () => {
+  const { scribe, worker, clock, deaths, say } = openFake();
+  say({ type: "opened", dead: [] });
+  scribe.writeLog("line\n");
+  let isClosed = false;
+  const closed = scribe.close().then(() => isClosed = true);
+  clock.advance(999);
+  await Promise.resolve();
+  assert.equal(isClosed, false);
+  clock.advance(1);
+  await closed;
+  assert.deepEqual([worker.isTerminated, deaths, clock.pending], [true, [], 0]);
+  // The line was not answered, so it was never told to close.
+  assert.equal(worker.orders.at(-1)!.type, "log");
+});
+
+Deno.test("scribe: a folder that cannot be made fails the run that waits for it", async () => {
+  const { scribe, worker, say } = openFake();
+  say({ type: "opened", dead: [] });
+  const [, first] = worker.orders;
+  say({ type: "not_made", id: first!.id, reason: "no space" });
+  const making = scribe.makeScratch("nmap");
+  await scribe.opened;
+  await Promise.resolve();
+  for (const { id } of worker.orders.slice(2)) say({ type: "not_made", id, reason: "no space" });
+  await assert.rejects(making, /^Error: no space$/);
+});
