@@ -14,7 +14,7 @@ Deno.test("manual: everything that a person must know of a tool, on one page", (
       level: { type: "integer", flag: "-T", min: 0, max: 5, default: 4, description: "How hard" },
       ports: { type: "port_list", flag: "-p", required: true },
     },
-    limits: { timeout_sec: 60, memory_mb: 512 },
+    limits: { timeout_sec: 60, memory_mb: 512, processes: 9 },
     helpers: ["bash"],
   });
   assert.equal(
@@ -26,7 +26,7 @@ Probes one host.
 State: available at /usr/bin/probe
 Target: a host such as 10.0.0.5 or a network such as 10.0.0.0/24; allowed: RFC1918, .lab.internal; at most 16 addresses
 Time-out: 60 s
-Limits: memory 512 MiB; processor time as the time-out; open files 256; file size 64 MiB; processes not counted
+Limits: memory 512 MiB; processor time as the time-out; open files 256; file size 64 MiB; processes 9
 Runs at once: 1; waiting: at most 2
 Always given: -q
 
@@ -41,9 +41,8 @@ Flags of extra_args:
   --rate an integer from 1 to 10
   -A; intrusive
 
-Declared but not enforced by this version:
-  limits.memory_mb: 512
-  helpers: [bash]
+Declared but not enforced:
+  limits.processes: 9 (only where a cgroup v2 is delegated; bulkhead doctor tells)
 `,
   );
 });

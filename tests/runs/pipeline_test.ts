@@ -61,6 +61,9 @@ Deno.test("pipeline: the order holds the arguments, the environment and the limi
     killGraceMs: 1000,
     maxBytes: { stdout: 1024, stderr: 512 },
     onFlood: "kill",
+    // The time-out, the grace, and a second.
+    ceilings: { memoryBytes: 536_870_912, cpuSec: 5, openFiles: 256, fileBytes: 67_108_864 },
+    tree: { memoryBytes: null, processes: null },
   }]);
 });
 
