@@ -44,6 +44,7 @@ export const run: Command = async (invocation) => {
   if (!parameters.ok) return refused(parameters.refusal, options.json, io);
   const engine = await startEngine(setup, options.tool, io);
   await engine.seal();
+  await engine.confined();
   const cancelled = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => cancelled.abort());

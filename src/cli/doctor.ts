@@ -27,13 +27,14 @@ export const run: Command = async (invocation) => {
   const setup = readSetup(configFlags({ ...options, logLevel: options.logLevel ?? "warning" }), io);
   const uid = ownUser();
   const engine = await startEngine(setup, null, io);
+  await engine.confined();
   const programs = programsOf(engine.found);
   const plan = {
     // A shell is everywhere, and what a compartment must not become.
     programs: [...programs, "/bin/sh"],
     files: ["/etc/hostname"],
     folders: [setup.stateFolder!, "/tmp"],
-    libraries: [engine.confinement.kernel?.libc ?? LIBC_PATHS[0]!],
+    libraries: [engine.confinement.decision.kernel?.libc ?? LIBC_PATHS[0]!],
   };
   const ofCompartment = programs[0] === undefined ? [] : await proveCompartment(programs[0], plan);
   await engine.seal();
@@ -53,7 +54,8 @@ function programsOf(found: readonly FoundTool[]): string[] {
 }
 
 function ofPrograms(engine: Engine, setup: Setup): Promise<Proof[]> {
-  const { tier, tools, kernel } = engine.confinement;
+  const { tools } = engine.confinement;
+  const { tier, kernel } = engine.confinement.decision;
   if (tier === "basic" || kernel === null || tools.size === 0) return Promise.resolve([]);
   return provePrograms({
     tools,
@@ -75,7 +77,7 @@ interface Report {
 }
 
 function reportOf(engine: Engine, uid: number | null, proofs: readonly Proof[]): Report {
-  const { tier, fallback, kernel } = engine.confinement;
+  const { tier, fallback, kernel } = engine.confinement.decision;
   const landlock = landlockRules(kernel?.landlockAbi ?? 0);
   const warnings = [
     ...(uid === 0 ? ["the server runs as root; run it as a user of its own"] : []),

@@ -26,6 +26,12 @@ export interface Engine {
   readonly found: readonly FoundTool[];
   /** Gives up every permission of this thread. The listener, if there is one, is bound before. */
   seal(): Promise<void>;
+  /**
+   * Waits until the tier is decided.
+   *
+   * @throws {Exit} with 2 when the one that was asked for is not to be had
+   */
+  confined(): Promise<void>;
   /** Ends the compartments, and with them whatever still runs. */
   close(): Promise<void>;
 }
@@ -59,13 +65,13 @@ export function findTools(setup: Setup, options: { readonly askPermission: boole
  * Starts the engine.
  *
  * @param only the one tool that is wanted, or null for all
- * @throws {Exit} with 2 when the tier that was asked for is not to be had
+ * @throws {Exit} with 2 when there is nowhere to keep state
  */
 export async function startEngine(setup: Setup, only: string | null, io: Io): Promise<Engine> {
   const states = await findTools(setup, { askPermission: true });
   // Every path that may have been granted for a tool, found there or not.
   const programs = states.flatMap(({ tool }) => programCandidates(tool.manifest.command));
-  const confinement = await startConfinement(setup, wanted(states, only), io);
+  const confinement = startConfinement(setup, wanted(states, only), io);
   const toolbox = makeToolbox(states, confinement.tools, systemClock, Math.random);
   const { security, confinement: settings, tools } = setup.config;
   const pipeline = new Pipeline({
@@ -81,8 +87,10 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
       killGraceMs: settings.kill_grace_sec * 1000,
       onFlood: settings.on_flood,
       maxConcurrency: tools.max_concurrency,
-      tier: confinement.tier,
-      treeCeilings: confinement.kernel?.cgroup ?? [],
+      enforced: async () => {
+        const { tier, kernel } = await confinement.decided;
+        return { tier, treeCeilings: kernel?.cgroup ?? [] };
+      },
     },
   });
   return {
@@ -90,7 +98,20 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
     pipeline,
     confinement,
     found: states,
-    seal: () => giveUpPermissions(programs, [...setup.readable, ...setup.writable]),
+    async seal() {
+      // In an executable the workers have all that they need; sources are read with this thread's permission.
+      if (workerSourceFolder() !== null) await confinement.upright;
+      await giveUpPermissions(programs, [...setup.readable, ...setup.writable]);
+    },
+    async confined() {
+      try {
+        const { fallback } = await confinement.decided;
+        if (fallback === null) return;
+        logger.warn("tier basic: programs run without limits of the kernel", { reason: fallback });
+      } catch (error) {
+        throw notConfined(error, io);
+      }
+    },
     close: () => confinement.close(),
   };
 }
@@ -110,18 +131,14 @@ function wanted(states: readonly FoundTool[], only: string | null): ToolToConfin
 
 const logger = getLogger(["bulkhead", "confinement"]);
 
-async function startConfinement(
-  setup: Setup,
-  tools: readonly ToolToConfine[],
-  io: Io,
-): Promise<Confinement> {
+function startConfinement(setup: Setup, tools: readonly ToolToConfine[], io: Io): Confinement {
   const { stateFolder, config } = setup;
   if (stateFolder === null) {
     io.stderr("there is no folder for state: set confinement.state_dir, XDG_STATE_HOME or HOME\n");
     throw new Exit(EXIT.usage);
   }
   try {
-    const confinement = await Confinement.start({
+    const confinement = new Confinement({
       tier: config.confinement.tier,
       tools,
       stateFolder,
@@ -133,13 +150,15 @@ async function startConfinement(
     });
     const { scribe } = confinement;
     if (setup.logFile !== null) setUpLogging(config.logging, standardError, (line) => scribe.writeLog(line));
-    if (confinement.fallback !== null) {
-      logger.warn("tier basic: programs run without limits of the kernel", { reason: confinement.fallback });
-    }
     return confinement;
   } catch (error) {
-    if (!(error instanceof NotConfined)) throw error;
-    io.stderr(`${error.message}\n`);
-    throw new Exit(EXIT.usage);
+    throw notConfined(error, io);
   }
+}
+
+/** The end of a start whose confinement is not to be had; any other error is a bug and stays one. */
+function notConfined(error: unknown, io: Io): unknown {
+  if (!(error instanceof NotConfined)) return error;
+  io.stderr(`${error.message}\n`);
+  return new Exit(EXIT.usage);
 }

@@ -36,7 +36,9 @@ export const run: Command = async (invocation) => {
   const bound = (await http)?.listenHttp(setup, engine, host, sealed.promise, io);
   await engine.seal();
   sealed.resolve();
+  // A client over stdio may begin to speak meanwhile; its runs wait for the same decision.
   const listener = bound ?? await (await stdio)!.listenStdio(setup, engine);
+  await engine.confined();
   announce(engine, listener, io);
   const end = await untilStopped(signals, listener, engine, setup);
   if (end.lost !== null) {

@@ -14,19 +14,29 @@ export interface ScratchFolders {
 
 /** Executes orders of one tool. */
 export class ConfinedTool {
-  readonly #compartment: Compartment;
+  readonly #name: string;
   readonly #scratch: ScratchFolders;
+  readonly #coming: Promise<Compartment>;
+  #compartment: Compartment | null = null;
+  /** Why there will be no compartment, or null. */
+  #failure: string | null = null;
   /** What to do once nothing is left of a run. */
   readonly #afterwards = new Map<string, () => void>();
 
-  constructor(compartment: Compartment, scratch: ScratchFolders) {
-    this.#compartment = compartment;
+  /** @param compartment comes when it is decided how tools are confined; runs wait for it */
+  constructor(name: string, compartment: Promise<Compartment>, scratch: ScratchFolders) {
+    this.#name = name;
     this.#scratch = scratch;
+    this.#coming = compartment;
+    compartment.then(
+      (it) => this.#compartment = it,
+      (error) => this.#failure = (error as Error).message,
+    );
   }
 
   /** Why it can execute no more, or null while it can. */
   get death(): string | null {
-    return this.#compartment.death;
+    return this.#failure ?? this.#compartment?.death ?? null;
   }
 
   /**
@@ -35,21 +45,19 @@ export class ConfinedTool {
    * @param signal aborting it stops the run, with SIGTERM first
    */
   async run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
-    const { tool } = this.#compartment.terms;
+    let compartment: Compartment;
     let folder: { readonly id: string; readonly path: string };
     try {
-      folder = await this.#scratch.makeScratch(tool);
+      compartment = await this.#coming;
+      folder = await this.#scratch.makeScratch(this.#name);
     } catch (error) {
-      return {
-        status: "not_started",
-        reason: `there is no folder to run it in: ${(error as Error).message}`,
-      };
+      return { status: "not_started", reason: (error as Error).message };
     }
     const { id, path } = folder;
     // A process that is still there could write to a folder that is being removed.
-    this.#afterwards.set(order.id, () => void this.#scratch.removeScratch(tool, id));
+    this.#afterwards.set(order.id, () => void this.#scratch.removeScratch(this.#name, id));
     const env = { ...order.env, HOME: path, TMPDIR: path };
-    const execution = await this.#compartment.run({ ...order, env }, path, signal, onOutput);
+    const execution = await compartment.run({ ...order, env }, path, signal, onOutput);
     // Nothing was announced to the warden, so it will not say that nothing is left.
     if (execution.status === "not_started") this.gone(order.id);
     return execution;

@@ -6,14 +6,14 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
-import { type Compartment } from "./compartment.ts";
+import type { Compartment } from "./compartment.ts";
 import { ConfinedTool } from "./confined_tool.ts";
 import type { CapabilityName } from "./linux/capabilities.ts";
 import { isServerNonce, newServerNonce } from "./linux/run_tag.ts";
 import { Scribe } from "./scribe.ts";
 import type { LogFileSettings } from "./scribe_protocol.ts";
 import type { Tier, WantedTier } from "./tier.ts";
-import { Warden } from "./warden.ts";
+import { type GoneListener, Warden } from "./warden.ts";
 import type { FromWarden, KernelReport } from "./warden_protocol.ts";
 import { wardenPermissions } from "./workers.ts";
 
@@ -49,44 +49,67 @@ export class NotConfined extends Error {}
 
 const logger = getLogger(["bulkhead", "confinement"]);
 
-/** The confinement of a running server. */
-export class Confinement {
+/** What was decided, once a compartment has shown that it works. */
+export interface Decision {
   readonly tier: Tier;
   /** What the kernel gives; null in tier basic. */
   readonly kernel: KernelReport | null;
   /** Why a stronger tier was not taken, or null. */
   readonly fallback: string | null;
+}
+
+/** The confinement of a running server. */
+export class Confinement {
+  /** By name. They take runs at once, and begin them when the tier is decided. */
   readonly tools: ReadonlyMap<string, ConfinedTool>;
   readonly scribe: Scribe;
+  /** Settles when the tier is decided; rejects with {@link NotConfined} when there is none to be had. */
+  readonly decided: Promise<Decision>;
+  /** Settles when the calling thread need not hold permissions any more for what it has started. */
+  readonly upright: Promise<unknown>;
   readonly #warden: Warden;
-
-  private constructor(parts: Started, scribe: Scribe, fallback: string | null) {
-    this.tier = parts.tier;
-    this.kernel = parts.kernel;
-    this.tools = parts.tools;
-    this.#warden = parts.warden;
-    this.scribe = scribe;
-    this.fallback = fallback;
-  }
+  #decision: Decision | null = null;
 
   /**
-   * Starts everything. The calling thread holds what {@link wardenPermissions} and the scribe need until this
-   * resolves, and may give it up then.
+   * Starts everything, and returns while it comes up.
    *
-   * @throws {NotConfined}
+   * @throws {NotConfined} when not even a beginning is possible
    */
-  static async start(options: ConfinementOptions): Promise<Confinement> {
+  constructor(options: ConfinementOptions) {
     const nonce = newServerNonce();
     const scribe = openScribe(options, nonce);
-    try {
-      const { parts, fallback } = await startTier(options, nonce, scribe);
-      const confinement = new Confinement(parts, scribe, fallback);
-      void confinement.#cleanUpAfter((await scribe.opened).dead);
-      return confinement;
-    } catch (error) {
-      await scribe.close();
-      throw new NotConfined((error as Error).message);
-    }
+    this.scribe = scribe;
+    const { warden, cannot } = openWarden(options, (gone) => this.#gone(gone));
+    this.#warden = warden;
+    const compartments = Promise.withResolvers<ReadonlyMap<string, Compartment>>();
+    this.tools = new Map(options.tools.map(({ name }) => [
+      name,
+      new ConfinedTool(name, compartments.promise.then((all) => all.get(name)!), scribe),
+    ]));
+    compartments.promise.catch(() => {});
+    const attempts = new Attempts(options, warden, nonce, scribe);
+    this.decided = (async () => {
+      try {
+        const { tier, kernel, fallback, compartments: all } = await decide(options.tier, cannot, attempts);
+        this.#decision = { tier, kernel, fallback };
+        compartments.resolve(all);
+        void this.#cleanUpAfter((await scribe.opened).dead);
+        return this.#decision;
+      } catch (error) {
+        const reason = new NotConfined((error as Error).message);
+        compartments.reject(reason);
+        await this.close();
+        throw reason;
+      }
+    })();
+    this.decided.catch(() => {});
+    this.upright = Promise.allSettled([scribe.opened, warden.answered]);
+  }
+
+  /** The decision. @throws {Error} before there is one: nothing has run by then */
+  get decision(): Decision {
+    if (this.#decision === null) throw new Error("the tier is not decided yet");
+    return this.#decision;
   }
 
   /** Resolves with the reason when there is no warden any more: nothing may run then. */
@@ -100,6 +123,13 @@ export class Confinement {
     await this.scribe.close();
   }
 
+  #gone({ run, killed, survivors, note }: Extract<FromWarden, { type: "gone" }>): void {
+    const about = { run_id: run, killed, survivors, ...(note !== null && { note }) };
+    if (survivors > 0) logger.error("processes of a run could not be ended", about);
+    else if (killed > 0) logger.info("ended what a run had left running", about);
+    for (const tool of this.tools.values()) tool.gone(run);
+  }
+
   /** What servers left behind that were killed outright: their processes, then their folders. */
   async #cleanUpAfter(dead: readonly string[]): Promise<void> {
     // Only a folder that a server of ours made has a name of this kind.
@@ -110,6 +140,80 @@ export class Confinement {
       // Its record is kept while one of its processes is there.
       if (survivors === 0) await this.scribe.forget(nonce);
     }
+  }
+}
+
+/** The strongest tier that is to be had. */
+async function decide(
+  wanted: WantedTier,
+  cannot: string | null,
+  attempts: Attempts,
+): Promise<Decision & { readonly compartments: ReadonlyMap<string, Compartment> }> {
+  if (wanted === "basic") return { ...await attempts.attempt("basic"), fallback: null };
+  try {
+    if (cannot !== null) throw new Error(cannot);
+    return { ...await attempts.attempt("kernel"), fallback: null };
+  } catch (error) {
+    const reason = (error as Error).message;
+    if (wanted === "kernel") throw new Error(`the tier kernel is not to be had here: ${reason}`);
+    return { ...await attempts.attempt("basic"), fallback: reason };
+  }
+}
+
+/** Tries tiers. */
+class Attempts {
+  readonly #options: ConfinementOptions;
+  readonly #warden: Warden;
+  readonly #nonce: string;
+  readonly #scribe: Scribe;
+
+  constructor(options: ConfinementOptions, warden: Warden, nonce: string, scribe: Scribe) {
+    this.#options = options;
+    this.#warden = warden;
+    this.#nonce = nonce;
+    this.#scribe = scribe;
+  }
+
+  /** Starts one tier; a compartment that was confined, and has tested itself, is the proof that it works. */
+  async attempt(tier: Tier) {
+    const opening = this.#warden.open(tier, this.#nonce);
+    // A compartment confines itself to a folder that must be there.
+    await this.#scribe.opened;
+    const kernel = await opening;
+    const compartments = this.#options.tools.map(({ name, program, executables, capabilities }) => {
+      const writableFolder = this.#scribe.scratchRoot(name);
+      return this.#warden.compartment({
+        tool: name,
+        program,
+        rules: { executables, writableFolder, capabilities },
+      });
+    });
+    // All are made from one mould: when one stands, the tier is to be had, and when one falls it is that one's fault.
+    if (compartments.length > 0) await Promise.any(compartments.map(({ ready }) => ready)).catch(firstReason);
+    return { tier, kernel, compartments: new Map(compartments.map((one) => [one.terms.tool, one])) };
+  }
+}
+
+function firstReason(error: unknown): never {
+  throw error instanceof AggregateError ? error.errors[0] : error;
+}
+
+/** The warden, with as much as this thread can hand on; `cannot` says why that is too little for tier kernel. */
+function openWarden(
+  options: ConfinementOptions,
+  onGone: GoneListener,
+): { readonly warden: Warden; readonly cannot: string | null } {
+  const programs = options.tools.map(({ program }) => program);
+  const make = (libc: readonly string[]) =>
+    new Warden(wardenPermissions(programs, libc, options.sources), options.clock, onGone);
+  if (options.tier === "basic") return { warden: make([]), cannot: null };
+  try {
+    return { warden: make(options.libc), cannot: null };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    const cannot =
+      "the permission to load libc is missing; start with the flags that `bulkhead permissions` prints";
+    return { warden: make([]), cannot };
   }
 }
 
@@ -130,85 +234,4 @@ function openScribe(options: ConfinementOptions, nonce: string): Scribe {
         "the flags that `bulkhead permissions` prints",
     );
   }
-}
-
-interface Started {
-  readonly tier: Tier;
-  readonly kernel: KernelReport | null;
-  readonly warden: Warden;
-  readonly tools: ReadonlyMap<string, ConfinedTool>;
-}
-
-async function startTier(
-  options: ConfinementOptions,
-  nonce: string,
-  scribe: Scribe,
-): Promise<{ readonly parts: Started; readonly fallback: string | null }> {
-  if (options.tier === "basic") {
-    return { parts: await attempt(options, "basic", nonce, scribe), fallback: null };
-  }
-  try {
-    return { parts: await attempt(options, "kernel", nonce, scribe), fallback: null };
-  } catch (error) {
-    const reason = (error as Error).message;
-    if (options.tier === "kernel") throw new Error(`the tier kernel is not to be had here: ${reason}`);
-    return { parts: await attempt(options, "basic", nonce, scribe), fallback: reason };
-  }
-}
-
-/** Starts one tier; a compartment that was confined, and has tested itself, is the proof that it works. */
-async function attempt(
-  options: ConfinementOptions,
-  tier: Tier,
-  nonce: string,
-  scribe: Scribe,
-): Promise<Started> {
-  const tools = new Map<string, ConfinedTool>();
-  const permissions = wardenPermissions(
-    options.tools.map(({ program }) => program),
-    tier === "kernel" ? options.libc : [],
-    options.sources,
-  );
-  const warden = new Warden(permissions, options.clock, (gone) => {
-    report(gone);
-    for (const tool of tools.values()) tool.gone(gone.run);
-  });
-  try {
-    const opening = warden.open(tier, nonce);
-    // A compartment confines itself to a folder that must be there.
-    await scribe.opened;
-    const compartments = options.tools.map((tool) => openCompartment(warden, tool, scribe));
-    for (const compartment of compartments) {
-      tools.set(compartment.terms.tool, new ConfinedTool(compartment, scribe));
-    }
-    const kernel = await opening;
-    // All are made from one mould: when one stands, the tier is to be had, and when one falls it is that one's fault.
-    if (compartments.length > 0) await Promise.any(compartments.map(({ ready }) => ready)).catch(firstReason);
-    return { tier, kernel, warden, tools };
-  } catch (error) {
-    await warden.close();
-    throw error;
-  }
-}
-
-function openCompartment(warden: Warden, tool: ToolToConfine, scribe: Scribe): Compartment {
-  return warden.compartment({
-    tool: tool.name,
-    program: tool.program,
-    rules: {
-      executables: tool.executables,
-      writableFolder: scribe.scratchRoot(tool.name),
-      capabilities: tool.capabilities,
-    },
-  });
-}
-
-function firstReason(error: unknown): never {
-  throw error instanceof AggregateError ? error.errors[0] : error;
-}
-
-function report({ run, killed, survivors, note }: Extract<FromWarden, { type: "gone" }>): void {
-  const about = { run_id: run, killed, survivors, ...(note !== null && { note }) };
-  if (survivors > 0) logger.error("processes of a run could not be ended", about);
-  else if (killed > 0) logger.info("ended what a run had left running", about);
 }

@@ -45,7 +45,8 @@ export class Warden implements CompartmentWarden {
   readonly #worker: Worker;
   readonly #clock: Clock;
   readonly #compartments = new Map<string, Compartment>();
-  readonly #opened = Promise.withResolvers<KernelReport | null>();
+  #opened = Promise.withResolvers<KernelReport | null>();
+  readonly #answered = Promise.withResolvers<void>();
   readonly #onGone: GoneListener;
   readonly #reaped = new Map<string, (reaped: Reaped) => void>();
   /** Runs that are over, and whose last processes are being looked for. */
@@ -69,7 +70,6 @@ export class Warden implements CompartmentWarden {
     this.#markLost = lost.resolve;
     this.#clock = clock;
     this.#onGone = onGone;
-    this.#opened.promise.catch(() => {});
     this.#worker = new Worker(WARDEN_URL, { type: "module", name: "warden", deno: { permissions } });
     this.#worker.onerror = (event) => {
       event.preventDefault();
@@ -78,22 +78,30 @@ export class Warden implements CompartmentWarden {
     this.#worker.onmessageerror = () => this.#lose("the warden sent a message that cannot be read");
     this.#worker.onmessage = ({ data }) => {
       if (this.#closed) return;
+      this.#answered.resolve();
       if (isFromWarden(data)) this.#receive(data);
       else this.#lose("the warden sent a message that is not in the table");
     };
   }
 
+  /** Resolves with the warden's first answer: it is up, and needs nothing of the thread that made it any more. */
+  get answered(): Promise<void> {
+    return this.#answered.promise;
+  }
+
   /**
-   * Has the warden prepare a tier; once, before everything else.
+   * Has the warden prepare a tier, before everything else; a second time only to be content with tier basic.
    *
    * @returns what the kernel gives; null in tier basic
    * @throws {Error} when the tier is not to be had here
    */
   open(tier: Tier, nonce: string): Promise<KernelReport | null> {
+    this.#opened = Promise.withResolvers();
+    this.#opened.promise.catch(() => {});
     const { port1, port2 } = new MessageChannel();
     this.#undertaker = tier === "kernel" ? port1 : null;
     this.#send({ type: "open", tier, nonce, undertaker: port2 }, [port2]);
-    this.#beat();
+    if (this.#pings === 0) this.#beat();
     return this.#opened.promise;
   }
 
@@ -138,6 +146,7 @@ export class Warden implements CompartmentWarden {
     await this.#idle.promise;
     cancel();
     this.#closed = true;
+    this.#answered.resolve();
     this.#cancelHeartbeat();
     this.#worker.terminate();
   }
@@ -196,6 +205,7 @@ export class Warden implements CompartmentWarden {
     this.#closed = true;
     this.#cancelHeartbeat();
     this.#opened.reject(new Error(reason));
+    this.#answered.resolve();
     this.#idle.resolve();
     for (const compartment of this.#compartments.values()) compartment.abandon(reason);
     void this.#bury(undertakerMs).then(() => {

@@ -32,7 +32,12 @@ export interface PipelineSettings {
   readonly onFlood: "drain" | "kill";
   /** Runs at once, all tools together. */
   readonly maxConcurrency: number;
-  /** What is enforced on every program; results say it. */
+  /** What is enforced on every program; decided while the first requests may already be there. */
+  readonly enforced: () => Promise<Enforced>;
+}
+
+/** What is enforced on every program. */
+export interface Enforced {
   readonly tier: Tier;
   /** Which ceilings on a run's processes together there are: `memory`, `processes`. */
   readonly treeCeilings: readonly string[];
@@ -208,6 +213,7 @@ export class Pipeline {
     if (executor === null || !availability.available) {
       throw new Error(`${tool.name} was resolved without a program`);
     }
+    const enforced = await settings.enforced();
     const runId = newId();
     const about = { run_id: runId, tool: tool.name, correlation_id: correlationId };
     logger.info("run started", { ...about, target: plan.target });
@@ -222,7 +228,7 @@ export class Pipeline {
         killGraceMs: settings.killGraceMs,
         maxBytes: { stdout: settings.maxStdoutBytes, stderr: settings.maxStderrBytes },
         onFlood: settings.onFlood,
-        ...ceilingsOf(tool.limits, plan.timeoutMs + settings.killGraceMs, settings.treeCeilings),
+        ...ceilingsOf(tool.limits, plan.timeoutMs + settings.killGraceMs, enforced.treeCeilings),
       },
       context.signal,
       context.onOutput,
@@ -264,7 +270,7 @@ export class Pipeline {
         path: availability.path,
         plan,
         waitedMs: admission.waitedMs,
-        tier: settings.tier,
+        tier: enforced.tier,
       },
       { ending, output: execution.output },
       classification,

@@ -17,7 +17,8 @@ import { compartmentPermissions, wardenPermissions } from "../../src/confinement
 
 const setup = readSetup({ tools: [], allowTargets: ["loopback"] }, systemIo);
 const engine = await startEngine(setup, null, systemIo);
-const libc = engine.confinement.kernel!.libc;
+await engine.confined();
+const libc = engine.confinement.decision.kernel!.libc;
 const sources = workerSourceFolder()!;
 const plan = {
   programs: ["/usr/bin/curl", "/usr/bin/openssl", "/bin/sh"],

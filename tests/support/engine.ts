@@ -185,8 +185,7 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     killGraceMs: 1000,
     onFlood: "drain",
     maxConcurrency: 16,
-    tier: "basic",
-    treeCeilings: [],
+    enforced: () => Promise.resolve({ tier: "basic", treeCeilings: [] }),
     ...options.settings,
   };
   const pipeline = new Pipeline({ toolbox, policy, settings, clock });
