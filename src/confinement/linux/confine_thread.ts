@@ -5,7 +5,8 @@
  * @module
  */
 import { type CapabilityName, reduceCapabilities } from "./capabilities.ts";
-import { ERRNO, errnoName, type LiveKernel } from "./kernel.ts";
+import { ERRNO, errnoName, type Kernel, type LiveKernel } from "./kernel.ts";
+import { listFolder, readLink } from "./kernel_files.ts";
 import { landlockAbi, restrictThread } from "./landlock.ts";
 import { TAG_RESOURCE } from "./run_tag.ts";
 import { filterHeader, filterProgram, SECCOMP } from "./seccomp.ts";
@@ -57,7 +58,38 @@ export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined 
   const listener = kernel.call("seccomp", SECCOMP.setModeFilter, SECCOMP.flagNewListener, header);
   // Touched here so that the instructions outlive the call that points to them.
   if (listener < 0 || program.length === 0) return failed("seccomp", explainSeccomp(-listener));
+
+  // 5. So that a start which waits does not outlive the server.
+  const released = releaseListeners(kernel);
+  if (released !== null) return failed("descriptors", released);
   return { ok: true, listener };
+}
+
+/** unshare(2): a table of descriptors of the thread's own. */
+const CLONE_FILES = 0x400;
+
+/** What a listener's descriptor is called in /proc. */
+const LISTENER = "anon_inode:seccomp notify";
+
+/**
+ * Gives the thread a table of descriptors of its own and closes every listener in it; the warden keeps those of the
+ * common table. A child has a copy of its thread's table until it has executed its program. With a listener in it, a
+ * child that waits for leave when the server is killed would keep alive what it waits for, and wait for ever; without,
+ * the listeners end with the server and the attempt to execute fails with ENOSYS.
+ */
+function releaseListeners(kernel: Kernel): string | null {
+  const unshared = kernel.call("unshare", CLONE_FILES);
+  if (unshared < 0) return `unshare: ${errnoName(-unshared)}`;
+  const folder = "/proc/thread-self/fd";
+  const descriptors = listFolder(kernel, folder);
+  if (typeof descriptors === "number") return `${folder}: ${errnoName(-descriptors)}`;
+  let closed = 0;
+  for (const descriptor of descriptors) {
+    if (readLink(kernel, `${folder}/${descriptor}`) !== LISTENER) continue;
+    kernel.call("close", Number(descriptor));
+    closed++;
+  }
+  return closed > 0 ? null : "the listener is not among the thread's descriptors";
 }
 
 function explainSeccomp(errno: number): string {

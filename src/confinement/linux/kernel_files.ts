@@ -160,6 +160,13 @@ export function mayWrite(kernel: Kernel, path: string): boolean {
   return again(kernel, "faccessat", AT_FDCWD, path, W_OK) === 0;
 }
 
+/** Where a symbolic link leads, at most 255 bytes of it. */
+export function readLink(kernel: Kernel, path: string): string | number {
+  const target = new Uint8Array(255);
+  const length = again(kernel, "readlinkat", AT_FDCWD, path, target, target.length);
+  return length < 0 ? length : new TextDecoder().decode(target.subarray(0, length));
+}
+
 /** The text of an extended attribute of at most 255 bytes; xattr(7). */
 export function readAttribute(kernel: Kernel, path: string, name: string): string | number {
   const value = new Uint8Array(255);
