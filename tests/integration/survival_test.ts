@@ -109,3 +109,30 @@ Deno.test("every program of a client that closes its pipe is ended", options, as
   assert.equal((await child.status).code, 0);
   assert.deepEqual(await pidsOf(seconds), []);
 });
+
+Deno.test("a server that is killed while it starts leaves nothing that waits for it", options, async () => {
+  const { folder, args } = lingering();
+  using _folder = folder;
+  const [program, ...rest] = await commandLine(["serve", ...args]);
+  // Somewhere in this time compartments try themselves out, and wait for the warden's leave.
+  for (let delayMs = 100; delayMs < 1300; delayMs += 100) {
+    const child = new Deno.Command(program, {
+      args: rest,
+      cwd: ROOT,
+      clearEnv: true,
+      env: environment(),
+      stdin: "piped",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    child.kill("SIGKILL");
+    await child.status;
+    await child.stdin.close().catch(() => {});
+  }
+  const left = async () => {
+    const { stdout } = await new Deno.Command("ps", { args: ["-eo", "args="] }).output();
+    return new TextDecoder().decode(stdout).split("\n").filter((line) => line.includes(folder.path)).length;
+  };
+  await until("the end of every process with these arguments", async () => await left() === 0);
+});
