@@ -11,6 +11,7 @@ import {
   type Ended,
   endProcesses,
   killOnce,
+  type MarkedProcess,
   markedProcesses,
   readSelf,
   type Self,
@@ -234,10 +235,11 @@ export class WardenRuns {
     this.#cgroups?.close();
   }
 
-  #killAll(run: Run): Promise<RunEnd> {
+  /** @param already what was met alive, and killed, before */
+  #killAll(run: Run, already: readonly MarkedProcess[] = []): Promise<RunEnd> {
     run.ending ??= (async () => {
       this.#cgroups?.kill(run.terms.run);
-      const end = await this.#endProcesses((tag) => tag === run.tag);
+      const end = await this.#endProcesses((tag) => tag === run.tag, already);
       return { ...end, note: this.#cgroups?.explain(run.terms.run) ?? null };
     })();
     return run.ending;
@@ -254,7 +256,7 @@ export class WardenRuns {
       const found = killOnce(this.#kernel, this.#self, (tag) => ended.has(tag), this.#waitedFor());
       const alive = new Set(found.map(({ tag }) => tag));
       await Promise.all([...ended].map(([tag, run]) => {
-        if (alive.has(tag)) return this.#killAll(run);
+        if (alive.has(tag)) return this.#killAll(run, found.filter((process) => process.tag === tag));
         const note = this.#cgroups?.explain(run.terms.run) ?? null;
         run.ending = Promise.resolve({ killed: 0, survivors: 0, note });
         return run.ending;
@@ -263,8 +265,8 @@ export class WardenRuns {
     return this.#sweep;
   }
 
-  #endProcesses(wanted: (tag: bigint) => boolean): Promise<Ended> {
-    return endProcesses(this.#kernel, this.#self, wanted, () => this.#waitedFor());
+  #endProcesses(wanted: (tag: bigint) => boolean, already: readonly MarkedProcess[] = []): Promise<Ended> {
+    return endProcesses(this.#kernel, this.#self, wanted, () => this.#waitedFor(), already);
   }
 
   /** First processes are waited for by the compartments that started them. */

@@ -13,6 +13,7 @@ import { openCgroups } from "./linux/cgroup.ts";
 import { ERRNO, errnoName, type LiveKernel, openKernel } from "./linux/kernel.ts";
 import { landlockAbi } from "./linux/landlock.ts";
 import {
+  isHungUp,
   type Notification,
   NOTIFICATION_BYTES,
   NOTIFICATION_IOCTL,
@@ -198,7 +199,6 @@ class Compartment {
     this.#gone = true;
     this.#worker.terminate();
     kernelTier?.runs.killTool(this.#tool);
-    if (this.#listener !== null) kernelTier?.kernel.call("close", this.#listener);
     if (compartments.get(this.#tool) === this) compartments.delete(this.#tool);
   }
 
@@ -265,10 +265,13 @@ class Compartment {
     this.#notMade(`the self-test failed: ${refusal ?? `executing nothing ended with ${errnoName(errno)}`}`);
   }
 
-  /** Takes the compartment's notifications, one after the other, for as long as it lives. */
+  /**
+   * Takes the compartment's notifications, one after the other, until nobody is left who could raise one. Those that
+   * come when the compartment is gone already are refused: whoever raised them waits, and its thread with it.
+   */
   async #listen(tier: KernelTier, listener: number): Promise<void> {
     const bytes = new Uint8Array(NOTIFICATION_BYTES);
-    while (!this.#gone) {
+    for (;;) {
       bytes.fill(0);
       const received = await tier.kernel.callInBackground(
         "ioctl",
@@ -276,10 +279,16 @@ class Compartment {
         NOTIFICATION_IOCTL.receive,
         bytes,
       );
-      if (this.#gone) return;
-      // Interrupted, or the process was killed while it waited.
-      if (received !== 0) continue;
-      this.#judge(tier, readNotification(bytes, tier.kernel.architecture));
+      if (received === 0) {
+        const notification = readNotification(bytes, tier.kernel.architecture);
+        if (this.#gone) this.#answer(notification, "the compartment is gone");
+        else this.#judge(tier, notification);
+      } else if (isHungUp(tier.kernel, listener)) {
+        // Before Linux 6.11 the kernel does not say so, and the thread that receives waits on, idle.
+        tier.kernel.call("close", listener);
+        return;
+      }
+      // Else it was interrupted, or the process was killed while it waited.
     }
   }
 

@@ -76,6 +76,9 @@ const LISTENER = "anon_inode:seccomp notify";
  * common table. A child has a copy of its thread's table until it has executed its program. With a listener in it, a
  * child that waits for leave when the server is killed would keep alive what it waits for, and wait for ever; without,
  * the listeners end with the server and the attempt to execute fails with ENOSYS.
+ *
+ * The price is that the few descriptors of the thread's own event loop stay open in the common table when the
+ * compartment dies: a compartment that is made again costs five.
  */
 function releaseListeners(kernel: Kernel): string | null {
   const unshared = kernel.call("unshare", CLONE_FILES);

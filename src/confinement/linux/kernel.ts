@@ -46,8 +46,6 @@ export const SYSCALLS = {
   ppoll: { x86_64: 271, aarch64: 73 },
   prlimit64: { x86_64: 302, aarch64: 261 },
   seccomp: { x86_64: 317, aarch64: 277 },
-  pidfd_send_signal: { x86_64: 424, aarch64: 424 },
-  pidfd_open: { x86_64: 434, aarch64: 434 },
   landlock_create_ruleset: { x86_64: 444, aarch64: 444 },
   landlock_add_rule: { x86_64: 445, aarch64: 445 },
   landlock_restrict_self: { x86_64: 446, aarch64: 446 },

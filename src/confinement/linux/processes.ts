@@ -111,15 +111,17 @@ export interface Ended {
  * Kills until a look at all processes meets none alive that `wanted` accepts.
  *
  * @param waitedFor asked anew at each look; see {@link waitForAdopted}
+ * @param already what was met alive, and killed, before; counted too
  */
 export async function endProcesses(
   kernel: Kernel,
   self: Self,
   wanted: (tag: bigint) => boolean,
   waitedFor: () => ReadonlySet<number>,
+  already: readonly MarkedProcess[] = [],
 ): Promise<Ended> {
   const untilMs = performance.now() + INSIST_MS;
-  const killed = new Set<number>();
+  const killed = new Set(already.map(({ pid }) => pid));
   for (;;) {
     const alive = killOnce(kernel, self, wanted, waitedFor());
     for (const { pid } of alive) killed.add(pid);

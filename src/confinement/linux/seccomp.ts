@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Architecture } from "./kernel.ts";
+import type { Architecture, Kernel } from "./kernel.ts";
 
 /** seccomp(2): operations and flags. */
 export const SECCOMP = { setModeFilter: 1, getNotificationSizes: 3, flagNewListener: 8 } as const;
@@ -227,6 +227,20 @@ export const NOTIFICATION_IOCTL = {
 
 /** Let the system call go on as if it had not been stopped; since Linux 5.5. */
 const FLAG_CONTINUE = 1;
+
+/** poll(2). */
+const POLLHUP = 0x10;
+
+/** Whether no process or thread is left that a listener could hear of. */
+export function isHungUp(kernel: Kernel, listener: number): boolean {
+  // struct pollfd: the descriptor, the events asked for, the events that there are.
+  const request = new Uint8Array(8);
+  const view = new DataView(request.buffer);
+  view.setInt32(0, listener, true);
+  const now = new Uint8Array(16);
+  const ready = kernel.call("ppoll", request, 1, now, null, 0);
+  return ready < 0 || (view.getInt16(6, true) & POLLHUP) !== 0;
+}
 
 /** A process that waits for leave. */
 export interface Notification {
