@@ -239,7 +239,6 @@ class Compartment {
         this.#spawning = message.run;
         return this.settle();
       case "spawned":
-        this.#spawning = null;
         if (!runs.belongsTo(message.run, this.#tool) || !runs.hasLanded(message.run)) {
           this.#die("a program started without its limits");
         }
@@ -292,11 +291,11 @@ class Compartment {
     }
   }
 
-  /** A process wants to execute a program or to send a signal: let it go on, or let the attempt fail. */
+  /** A process wants to execute a program, or to reach another: let it go on, or let the attempt fail. */
   #judge({ runs }: KernelTier, notification: Notification): void {
     const { pid, wants } = notification;
     if (wants !== "execute") {
-      const refusal = runs.isOfOneRun(pid, wants.signalTo) ? null : "a signal to a process of somebody else";
+      const refusal = runs.isOfOneRun(pid, wants.reach) ? null : "somebody else's process";
       return this.#answer(notification, refusal);
     }
     // A process of a run that goes on: it has all its limits by inheritance.
@@ -323,6 +322,8 @@ class Compartment {
     if (refusal === null && run === selfTestOf(this.#tool) && !runs.limitsHold(run, notification.pid)) {
       refusal = "the limits do not hold";
     }
+    // The next program's start may be noticed before the word that this one is done.
+    this.#spawning = null;
     this.#answer(notification, refusal);
   }
 

@@ -49,11 +49,7 @@ export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined 
   }
 
   // 4. Last, because from now on every execve of this thread's children waits for the warden.
-  const program = filterProgram({
-    architecture: kernel.architecture,
-    tagResource: TAG_RESOURCE,
-    serverPid: kernel.call("getpid"),
-  });
+  const program = filterProgram({ architecture: kernel.architecture, tagResource: TAG_RESOURCE });
   const header = filterHeader(program, kernel.addressOf(program));
   const listener = kernel.call("seccomp", SECCOMP.setModeFilter, SECCOMP.flagNewListener, header);
   // Touched here so that the instructions outlive the call that points to them.

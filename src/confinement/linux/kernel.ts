@@ -30,6 +30,7 @@ export const SYSCALLS = {
   unshare: { x86_64: 272, aarch64: 97 },
   wait4: { x86_64: 61, aarch64: 260 },
   kill: { x86_64: 62, aarch64: 129 },
+  setpriority: { x86_64: 141, aarch64: 140 },
   setpgid: { x86_64: 109, aarch64: 154 },
   getpid: { x86_64: 39, aarch64: 172 },
   getsid: { x86_64: 124, aarch64: 156 },

@@ -22,20 +22,8 @@ export interface MarkedProcess {
   readonly parent: number;
   readonly group: number;
   readonly session: number;
-  /** Dead, and not yet waited for by its parent. */
-  readonly zombie: boolean;
-}
-
-/** All marked processes that `wanted` accepts, the newest first: one that is multiplying is met at its newest. */
-export function markedProcesses(kernel: Kernel, wanted: (tag: bigint) => boolean): MarkedProcess[] {
-  const found: MarkedProcess[] = [];
-  for (const pid of listProcesses(kernel).reverse()) {
-    const tag = tagOf(kernel, pid);
-    if (tag === null || !wanted(tag)) continue;
-    const facts = readFacts(kernel, pid);
-    if (facts !== null) found.push({ pid, tag, ...facts });
-  }
-  return found;
+  /** False for one that has ended with all its threads, and that its parent has not yet waited for. */
+  readonly alive: boolean;
 }
 
 /** A process's mark; null when there is no such process or it belongs to somebody else. */
@@ -49,15 +37,16 @@ function readFacts(kernel: Kernel, pid: number): Omit<MarkedProcess, "pid" | "ta
   const text = readText(kernel, `/proc/${pid}/stat`);
   if (typeof text === "number") return null;
   // The name stands in parentheses and may hold any character, these included.
-  const [state, parent, group, session] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  if (state === undefined || session === undefined) return null;
-  return {
-    parent: Number(parent),
-    group: Number(group),
-    session: Number(session),
-    zombie: state === "Z" || state === "X",
-  };
+  const [state, parent, group, session, ...more] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const threads = Number(more[THREADS_AFTER_SESSION]);
+  if (state === undefined || Number.isNaN(threads)) return null;
+  // A process whose first thread has ended looks like a dead one, and goes on in the others.
+  const dead = (state === "Z" || state === "X") && threads <= 1;
+  return { parent: Number(parent), group: Number(group), session: Number(session), alive: !dead };
 }
+
+/** How many fields of /proc/PID/stat there are between the session and the number of threads. */
+const THREADS_AFTER_SESSION = 13;
 
 /** Our own pid and session: what is not ours to end as a whole. */
 export interface Self {
@@ -68,17 +57,6 @@ export interface Self {
 /** Reads them. */
 export function readSelf(kernel: Kernel): Self {
   return { pid: kernel.call("getpid"), session: kernel.call("getsid", 0) };
-}
-
-/** Sends SIGKILL to the living among `processes`, once; those that were born meanwhile are for the next look. */
-export function killProcesses(kernel: Kernel, self: Self, processes: readonly MarkedProcess[]): void {
-  for (const { pid, group, session, zombie } of processes) {
-    if (zombie) continue;
-    // Killing a group is one act of the kernel that no fork slips through. Outside our own session a group can hold
-    // only descendants of this run; inside it, a program may have joined a neighbour's.
-    if (session !== self.session && group > 1) kernel.call("kill", -group, SIGNAL.kill);
-    kernel.call("kill", pid, SIGNAL.kill);
-  }
 }
 
 /**
@@ -93,8 +71,8 @@ export function waitForAdopted(
   processes: readonly MarkedProcess[],
   waitedFor: ReadonlySet<number>,
 ): void {
-  for (const { pid, parent, zombie } of processes) {
-    if (zombie && parent === self.pid && !waitedFor.has(pid)) kernel.call("wait4", pid, null, WNOHANG, null);
+  for (const { pid, parent, alive } of processes) {
+    if (!alive && parent === self.pid && !waitedFor.has(pid)) kernel.call("wait4", pid, null, WNOHANG, null);
   }
 }
 
@@ -108,7 +86,7 @@ export interface Ended {
 }
 
 /**
- * Kills until a look at all processes meets none alive that `wanted` accepts.
+ * Looks until none is left that `wanted` accepts, killing what it meets.
  *
  * @param waitedFor asked anew at each look; see {@link waitForAdopted}
  * @param already what was met alive, and killed, before; counted too
@@ -122,26 +100,70 @@ export async function endProcesses(
 ): Promise<Ended> {
   const untilMs = performance.now() + INSIST_MS;
   const killed = new Set(already.map(({ pid }) => pid));
-  for (;;) {
-    const alive = killOnce(kernel, self, wanted, waitedFor());
-    for (const { pid } of alive) killed.add(pid);
-    if (alive.length === 0) return { killed: killed.size, survivors: 0 };
+  for (let clean = 0;;) {
+    const sliceEndsMs = performance.now() + SLICE_MS;
+    let alive: MarkedProcess[];
+    do {
+      alive = killOnce(kernel, self, wanted, waitedFor());
+      for (const { pid } of alive) killed.add(pid);
+      clean = alive.length === 0 ? clean + 1 : 0;
+      // Whoever multiplies is outpaced by looking again at once.
+    } while (alive.length > 0 && performance.now() < sliceEndsMs);
+    if (clean >= CLEAN_LOOKS) return { killed: killed.size, survivors: 0 };
     if (performance.now() > untilMs) return { killed: killed.size, survivors: alive.length };
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
-/** One look at all processes: those that `wanted` accepts are killed. Returns the ones that were alive. */
+/** How long looks follow each other at once before others have their turn, in milliseconds. */
+const SLICE_MS = 5;
+
+/** A process that forks and ends, over and over, can slip through one look; hardly through three. */
+const CLEAN_LOOKS = 3;
+
+/** How far beyond a process its descendants are looked for, which had no number yet when the list was made. */
+const AHEAD = 8;
+
+/**
+ * One look at all processes, the newest first: each that `wanted` accepts is killed as soon as it is met.
+ *
+ * @returns those that were alive
+ */
 export function killOnce(
   kernel: Kernel,
   self: Self,
   wanted: (tag: bigint) => boolean,
   waitedFor: ReadonlySet<number>,
 ): MarkedProcess[] {
-  const found = markedProcesses(kernel, wanted);
-  killProcesses(kernel, self, found);
+  const met = new Map<number, MarkedProcess>();
+  const meet = (pid: number): boolean => {
+    if (met.has(pid)) return true;
+    const tag = tagOf(kernel, pid);
+    if (tag === null || !wanted(tag)) return false;
+    kernel.call("kill", pid, SIGNAL.kill);
+    const facts = readFacts(kernel, pid) ?? { parent: 0, group: 0, session: self.session, alive: true };
+    // Killing a group is one act of the kernel that no fork slips through. Outside our own session a group can hold
+    // only descendants of this run.
+    if (facts.session !== self.session && facts.group > 1) kernel.call("kill", -facts.group, SIGNAL.kill);
+    met.set(pid, { pid, tag, ...facts });
+    return true;
+  };
+  for (const pid of listProcesses(kernel).reverse()) {
+    if (!meet(pid)) continue;
+    for (let next = pid + 1, missed = 0; missed < AHEAD; next++) missed = meet(next) ? 0 : missed + 1;
+  }
+  const found = [...met.values()];
   waitForAdopted(kernel, self, found, waitedFor);
-  return found.filter(({ zombie }) => !zombie);
+  return found.filter(({ alive }) => alive);
+}
+
+/** The processes that `wanted` accepts, alive or not; nothing is done to them. */
+export function markedProcesses(kernel: Kernel, wanted: (tag: bigint) => boolean): MarkedProcess[] {
+  return listProcesses(kernel).flatMap((pid) => {
+    const tag = tagOf(kernel, pid);
+    const facts = tag !== null && wanted(tag) ? readFacts(kernel, pid) : null;
+    return facts === null ? [] : [{ pid, tag: tag!, ...facts }];
+  });
 }
 
 /**
@@ -152,7 +174,7 @@ export function killOnce(
 export function signalRoot(kernel: Kernel, root: number, tag: bigint, signal: number): boolean {
   if (tagOf(kernel, root) !== tag) return false;
   const facts = readFacts(kernel, root);
-  if (facts === null || facts.zombie) return false;
+  if (facts === null || !facts.alive) return false;
   kernel.call("kill", -root, signal);
   // It may have left the group that it was given.
   if (facts.group !== root) kernel.call("kill", root, signal);

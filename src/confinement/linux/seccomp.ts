@@ -1,7 +1,7 @@
 /**
  * The seccomp filter of a compartment's thread, and the notifications that it raises: every program that the thread
  * or any of its descendants wants to execute stops before its first instruction, until the warden lets it go on, and
- * so does every signal to a single process.
+ * so does whoever wants to send a signal to another process or to join its group.
  * See seccomp(2), seccomp_unotify(2) and the kernel's Documentation/userspace-api/seccomp_filter.rst.
  *
  * @module
@@ -36,7 +36,8 @@ const FILTERED = {
   kill: { x86_64: 62, aarch64: 129 },
   tkill: { x86_64: 200, aarch64: 130 },
   tgkill: { x86_64: 234, aarch64: 131 },
-  pidfd_open: { x86_64: 434, aarch64: 434 },
+  setpgid: { x86_64: 109, aarch64: 154 },
+  pidfd_send_signal: { x86_64: 424, aarch64: 424 },
   setrlimit: { x86_64: 160, aarch64: 164 },
   prlimit64: { x86_64: 302, aarch64: 261 },
   fcntl: { x86_64: 72, aarch64: 25 },
@@ -60,9 +61,6 @@ const F_SETOWN_EX = 15;
 const FIOSETOWN = 0x8901;
 const SIOCSPGRP = 0x8902;
 
-/** pidfd_open(2): the descriptor of a thread rather than of a process; the same bit as O_EXCL. */
-const PIDFD_THREAD = 0x80;
-
 /** Offsets into struct seccomp_data; both architectures are little-endian, so the low half comes first. */
 const DATA = {
   nr: 0,
@@ -71,11 +69,8 @@ const DATA = {
   high: (argument: number) => 20 + 8 * argument,
 } as const;
 
-/** The classic BPF instructions that are used: load a word, three jumps, return; see linux/bpf_common.h. */
-const BPF = { load: 0x20, jumpIfEqual: 0x15, jumpIfAtLeast: 0x35, jumpIfSet: 0x45, answer: 0x06 } as const;
-
-/** The sign of a 32-bit number. */
-const SIGN_BIT = 0x8000_0000;
+/** The classic BPF instructions that are used: load a word, two jumps, return; see linux/bpf_common.h. */
+const BPF = { load: 0x20, jumpIfEqual: 0x15, jumpIfAtLeast: 0x35, answer: 0x06 } as const;
 
 /** One line of the filter, with names instead of distances; a jump that is not taken goes on with the next line. */
 type Line =
@@ -83,7 +78,6 @@ type Line =
   | { readonly load: number }
   | { readonly equal: number; readonly then?: string; readonly otherwise?: string }
   | { readonly atLeast: number; readonly then: string }
-  | { readonly anyBit: number; readonly then: string; readonly otherwise: string }
   | { readonly answer: number };
 
 /** What a filter is made for. */
@@ -91,15 +85,15 @@ export interface FilterTerms {
   readonly architecture: Architecture;
   /** The resource whose limit marks the processes of a run (`run_tag.ts`): nobody may change it. */
   readonly tagResource: number;
-  /**
-   * The server's process. The thread that is confined belongs to it, and to the same Landlock domain as the programs
-   * that it starts; Landlock alone would let them send signals to that thread, and thus to the server.
-   */
-  readonly serverPid: number;
 }
 
-/** The filter, line by line. */
-function lines({ architecture, tagResource, serverPid }: FilterTerms): Line[] {
+/**
+ * The filter, line by line.
+ *
+ * Signals to a process are asked for although there is Landlock: the thread that is confined belongs to the server's
+ * process and to the same Landlock domain as the programs that it starts, and so do all runs of the tool.
+ */
+function lines({ architecture, tagResource }: FilterTerms): Line[] {
   return [
     // A call in another architecture's numbers cannot be judged.
     { load: DATA.arch },
@@ -109,9 +103,11 @@ function lines({ architecture, tagResource, serverPid }: FilterTerms): Line[] {
     { equal: FILTERED.execve[architecture], then: "notify" },
     { equal: FILTERED.execveat[architecture], then: "notify" },
     { equal: FILTERED.tkill[architecture], then: "notify" },
+    { equal: FILTERED.tgkill[architecture], then: "notify" },
     { equal: FILTERED.kill[architecture], then: "kill" },
-    { equal: FILTERED.tgkill[architecture], then: "tgkill" },
-    { equal: FILTERED.pidfd_open[architecture], then: "pidfd_open" },
+    { equal: FILTERED.setpgid[architecture], then: "setpgid" },
+    // As before Linux 5.1; what cannot do without it does not work, the others have another way.
+    { equal: FILTERED.pidfd_send_signal[architecture], then: "no such call" },
     { equal: FILTERED.fcntl[architecture], then: "fcntl" },
     { equal: FILTERED.ioctl[architecture], then: "ioctl" },
     { equal: FILTERED.prlimit64[architecture], then: "prlimit64" },
@@ -133,19 +129,14 @@ function lines({ architecture, tagResource, serverPid }: FilterTerms): Line[] {
     { label: "setrlimit" },
     { load: DATA.low(0) },
     { equal: tagResource, then: "refuse", otherwise: "allow" },
-    // kill(pid, signal): a group is left to Landlock, which looks at processes, not at their threads.
+    // kill(pid, signal): 0 is the caller's own group, which it cannot leave for another run's.
     { label: "kill" },
     { load: DATA.low(0) },
-    { equal: 0, then: "allow" },
-    { anyBit: SIGN_BIT, then: "allow", otherwise: "notify" },
-    // tgkill(process, thread, signal)
-    { label: "tgkill" },
-    { load: DATA.low(0) },
-    { equal: serverPid, then: "refuse", otherwise: "allow" },
-    // pidfd_open(pid, flags)
-    { label: "pidfd_open" },
+    { equal: 0, then: "allow", otherwise: "notify" },
+    // setpgid(pid, group): 0 is a group of its own.
+    { label: "setpgid" },
     { load: DATA.low(1) },
-    { anyBit: PIDFD_THREAD, then: "refuse", otherwise: "allow" },
+    { equal: 0, then: "allow", otherwise: "notify" },
     // fcntl(fd, operation, argument)
     { label: "fcntl" },
     { load: DATA.low(1) },
@@ -198,7 +189,6 @@ export function filterProgram(terms: FilterTerms): Uint8Array<ArrayBuffer> {
     if ("load" in line) put(BPF.load, line.load);
     else if ("equal" in line) put(BPF.jumpIfEqual, line.equal, line.then, line.otherwise);
     else if ("atLeast" in line) put(BPF.jumpIfAtLeast, line.atLeast, line.then);
-    else if ("anyBit" in line) put(BPF.jumpIfSet, line.anyBit, line.then, line.otherwise);
     else put(BPF.answer, line.answer);
   }
   return bytes;
@@ -228,8 +218,8 @@ export const NOTIFICATION_IOCTL = {
 /** Let the system call go on as if it had not been stopped; since Linux 5.5. */
 const FLAG_CONTINUE = 1;
 
-/** poll(2). */
-const POLLHUP = 0x10;
+/** poll(2): nobody is left at the other end, or the descriptor is none. */
+const POLLHUP_OR_NVAL = 0x10 | 0x20;
 
 /** Whether no process or thread is left that a listener could hear of. */
 export function isHungUp(kernel: Kernel, listener: number): boolean {
@@ -239,7 +229,7 @@ export function isHungUp(kernel: Kernel, listener: number): boolean {
   view.setInt32(0, listener, true);
   const now = new Uint8Array(16);
   const ready = kernel.call("ppoll", request, 1, now, null, 0);
-  return ready < 0 || (view.getInt16(6, true) & POLLHUP) !== 0;
+  return ready < 0 || (view.getInt16(6, true) & POLLHUP_OR_NVAL) !== 0;
 }
 
 /** A process that waits for leave. */
@@ -247,22 +237,23 @@ export interface Notification {
   readonly id: bigint;
   /** The thread that made the call; of a process that was just forked, the process. */
   readonly pid: number;
-  /** What it wants: to execute a program, or to send a signal to one process or thread. */
-  readonly wants: "execute" | { readonly signalTo: number };
+  /** What it wants: to execute a program, or to reach the process, thread or group of this number. */
+  readonly wants: "execute" | { readonly reach: number };
 }
 
 /** Reads a struct seccomp_notif. */
 export function readNotification(bytes: Uint8Array<ArrayBuffer>, architecture: Architecture): Notification {
   const view = new DataView(bytes.buffer);
-  // struct seccomp_data begins at 16; a register is read by the kernel, so there is nothing that could change.
+  // struct seccomp_data begins at 16. The arguments are in registers, so nobody changes them any more.
   const call = view.getInt32(16 + DATA.nr, true);
-  const first = view.getInt32(16 + DATA.low(0), true);
-  const signals = call === FILTERED.kill[architecture] || call === FILTERED.tkill[architecture];
-  return {
-    id: view.getBigUint64(0, true),
-    pid: view.getUint32(8, true),
-    wants: signals ? { signalTo: first } : "execute",
-  };
+  const argument = (index: number) => view.getInt32(16 + DATA.low(index), true);
+  const wants = call === FILTERED.setpgid[architecture]
+    ? { reach: argument(1) }
+    : call === FILTERED.execve[architecture] || call === FILTERED.execveat[architecture]
+    ? "execute"
+    // A group is known by the process that leads it; -1, everybody, by none.
+    : { reach: Math.abs(argument(0)) };
+  return { id: view.getBigUint64(0, true), pid: view.getUint32(8, true), wants };
 }
 
 /** The answer to a notification: go on, or fail with `errno`. */
