@@ -33,20 +33,22 @@ export const run: Command = async (invocation) => {
   const engine = await startEngine(setup, null, io);
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();
-  const bound = (await http)?.listenHttp(setup, engine, host, sealed.promise, io);
-  await engine.seal();
-  sealed.resolve();
-  // A client over stdio may begin to speak meanwhile; its runs wait for the same decision.
-  const listener = bound ?? await (await stdio)!.listenStdio(setup, engine);
-  await engine.confined();
-  announce(engine, listener, io);
-  const end = await untilStopped(signals, listener, engine, setup);
-  if (end.lost !== null) {
+  try {
+    const bound = (await http)?.listenHttp(setup, engine, host, sealed.promise, io);
+    await engine.seal();
+    sealed.resolve();
+    // A client over stdio may begin to speak meanwhile; its runs wait for the same decision.
+    const listener = bound ?? await (await stdio)!.listenStdio(setup, engine);
+    await Promise.race([engine.confined(), signals.first]);
+    announce(engine, listener, io);
+    const end = await untilStopped(signals, listener, engine, setup);
+    if (end.lost === null) return EXIT.ok;
     io.stderr(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
     return EXIT.bug;
+  } finally {
+    // However it ends, nothing that was run is left.
+    await engine.close();
   }
-  await engine.close();
-  return EXIT.ok;
 };
 
 /** Without tokens nobody but this machine may connect. */

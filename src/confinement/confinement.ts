@@ -47,6 +47,9 @@ export interface ConfinementOptions {
 /** The tier was asked for and is not to be had, or there is nowhere to keep state. */
 export class NotConfined extends Error {}
 
+/** How long the decision may take: a compartment comes up within a second or two, or not at all. */
+const DECIDE_MS = 30_000;
+
 const logger = getLogger(["bulkhead", "confinement"]);
 
 /** What was decided, once a compartment has shown that it works. */
@@ -88,15 +91,27 @@ export class Confinement {
     ]));
     compartments.promise.catch(() => {});
     const attempts = new Attempts(options, warden, nonce, scribe);
+    const { promise: late, reject: beLate } = Promise.withResolvers<never>();
+    late.catch(() => {});
+    const cancelLate = options.clock.after(
+      DECIDE_MS,
+      () => beLate(new Error(`no compartment has come up within ${DECIDE_MS / 1000} s`)),
+    );
     this.decided = (async () => {
       try {
-        const { tier, kernel, fallback, compartments: all } = await decide(options.tier, cannot, attempts);
+        const { tier, kernel, fallback, compartments: all } = await Promise.race([
+          decide(options.tier, cannot, attempts),
+          warden.lost.then((reason) => Promise.reject(new Error(reason))),
+          late,
+        ]);
+        cancelLate();
         this.#decision = { tier, kernel, fallback };
         compartments.resolve(all);
         void this.#cleanUpAfter((await scribe.opened).dead);
         return this.#decision;
       } catch (error) {
         const reason = new NotConfined((error as Error).message);
+        cancelLate();
         compartments.reject(reason);
         await this.close();
         throw reason;
@@ -132,6 +147,8 @@ export class Confinement {
 
   /** What servers left behind that were killed outright: their processes, then their folders. */
   async #cleanUpAfter(dead: readonly string[]): Promise<void> {
+    // Without the kernel nothing can be found by its mark; the record stays for a server that can.
+    if (this.decision.tier === "basic") return;
     // Only a folder that a server of ours made has a name of this kind.
     for (const { nonce, killed, survivors } of await this.#warden.reap(dead.filter(isServerNonce))) {
       if (killed > 0 || survivors > 0) {

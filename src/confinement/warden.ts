@@ -98,6 +98,7 @@ export class Warden implements CompartmentWarden {
   open(tier: Tier, nonce: string): Promise<KernelReport | null> {
     this.#opened = Promise.withResolvers();
     this.#opened.promise.catch(() => {});
+    if (this.#closed) this.#opened.reject(new Error("there is no warden any more"));
     const { port1, port2 } = new MessageChannel();
     this.#undertaker = tier === "kernel" ? port1 : null;
     this.#send({ type: "open", tier, nonce, undertaker: port2 }, [port2]);

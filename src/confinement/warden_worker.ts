@@ -11,13 +11,12 @@
 import { CAPABILITIES, type CapabilityName, holdsCapability } from "./linux/capabilities.ts";
 import { openCgroups } from "./linux/cgroup.ts";
 import { ERRNO, errnoName, type LiveKernel, openKernel } from "./linux/kernel.ts";
+import { Listeners } from "./listeners.ts";
 import { landlockAbi } from "./linux/landlock.ts";
 import {
-  isHungUp,
   type Notification,
   NOTIFICATION_BYTES,
   NOTIFICATION_IOCTL,
-  readNotification,
   RESPONSE_BYTES,
   responseBytes,
   SECCOMP,
@@ -48,13 +47,14 @@ const PR_SET_DUMPABLE = 4;
 /** How long a program's start may wait for word from the server and from its compartment, in milliseconds. */
 const RENDEZVOUS_MS = 1000;
 
-/** The name of the run that a compartment tries itself out with. */
-const selfTestOf = (tool: string) => `self-test ${tool}`;
+/** How many compartments have been made: a new one is not mistaken for the one before it. */
+let made = 0;
 
 /** What tier kernel works with. */
 interface KernelTier {
   readonly kernel: LiveKernel;
   readonly runs: WardenRuns;
+  readonly listeners: Listeners;
 }
 
 let tier: Tier | null = null;
@@ -129,7 +129,7 @@ function open(wanted: Tier, nonce: string, undertaker: MessagePort): FromWarden 
   const cgroupReason = "reason" in cgroups ? cgroups.reason : null;
   try {
     const runs = new WardenRuns(kernel, nonce, "reason" in cgroups ? null : cgroups);
-    kernelTier = { kernel, runs };
+    kernelTier = { kernel, runs, listeners: new Listeners(kernel) };
   } catch (error) {
     return no((error as Error).message);
   }
@@ -153,7 +153,11 @@ function open(wanted: Tier, nonce: string, undertaker: MessagePort): FromWarden 
 /** One compartment, from the warden's side. */
 class Compartment {
   readonly #tool: string;
+  /** The run that it tries itself out with. */
+  readonly #selfTest = `self-test ${++made}`;
   readonly #worker: Worker;
+  /** The kernel with which it was made; null in tier basic. */
+  readonly #kernel = kernelTier?.kernel ?? null;
   #listener: number | null = null;
   /** The run whose program the compartment has said to start next. */
   #spawning: string | null = null;
@@ -164,7 +168,7 @@ class Compartment {
   constructor({ tool, program, rules }: CompartmentTerms, port: MessagePort) {
     this.#tool = tool;
     if (kernelTier !== null) {
-      this.#spawning = selfTestOf(tool);
+      this.#spawning = this.#selfTest;
       kernelTier.runs.begin({
         run: this.#spawning,
         tool,
@@ -197,6 +201,7 @@ class Compartment {
   drop(): void {
     if (this.#gone) return;
     this.#gone = true;
+    if (this.#waiting !== null) this.#answer(this.#waiting, "the compartment is gone");
     this.#worker.terminate();
     kernelTier?.runs.killTool(this.#tool);
     if (compartments.get(this.#tool) === this) compartments.delete(this.#tool);
@@ -231,7 +236,7 @@ class Compartment {
       case "confined":
         if (this.#listener !== null) return this.#die("it was confined twice");
         this.#listener = message.listener;
-        return void this.#listen(kernelTier, message.listener);
+        return kernelTier.listeners.add(message.listener, (notification) => this.#judge(notification));
       case "self_tested":
         return this.#judgeSelfTest(runs, message.errno);
       case "spawning":
@@ -254,7 +259,7 @@ class Compartment {
   }
 
   #judgeSelfTest(runs: WardenRuns, errno: number): void {
-    const name = selfTestOf(this.#tool);
+    const name = this.#selfTest;
     const landed = runs.hasLanded(name);
     const refusal = runs.refusalOf(name);
     void runs.end(name);
@@ -264,35 +269,11 @@ class Compartment {
     this.#notMade(`the self-test failed: ${refusal ?? `executing nothing ended with ${errnoName(errno)}`}`);
   }
 
-  /**
-   * Takes the compartment's notifications, one after the other, until nobody is left who could raise one. Those that
-   * come when the compartment is gone already are refused: whoever raised them waits, and its thread with it.
-   */
-  async #listen(tier: KernelTier, listener: number): Promise<void> {
-    const bytes = new Uint8Array(NOTIFICATION_BYTES);
-    for (;;) {
-      bytes.fill(0);
-      const received = await tier.kernel.callInBackground(
-        "ioctl",
-        listener,
-        NOTIFICATION_IOCTL.receive,
-        bytes,
-      );
-      if (received === 0) {
-        const notification = readNotification(bytes, tier.kernel.architecture);
-        if (this.#gone) this.#answer(notification, "the compartment is gone");
-        else this.#judge(tier, notification);
-      } else if (isHungUp(tier.kernel, listener)) {
-        // Before Linux 6.11 the kernel does not say so, and the thread that receives waits on, idle.
-        tier.kernel.call("close", listener);
-        return;
-      }
-      // Else it was interrupted, or the process was killed while it waited.
-    }
-  }
-
   /** A process wants to execute a program, or to reach another: let it go on, or let the attempt fail. */
-  #judge({ runs }: KernelTier, notification: Notification): void {
+  #judge(notification: Notification): void {
+    // Whoever raised it waits, and the compartment's thread may with it.
+    if (this.#gone || kernelTier === null) return this.#answer(notification, "the compartment is gone");
+    const { runs } = kernelTier;
     const { pid, wants } = notification;
     if (wants !== "execute") {
       const refusal = runs.isOfOneRun(pid, wants.reach) ? null : "somebody else's process";
@@ -302,7 +283,9 @@ class Compartment {
     if (runs.isMarked(pid)) return this.#answer(notification, null);
     // If the process is gone, its number may be another's by now, and what was just read was not about it.
     if (!this.#stillWaits(notification)) return;
-    if (this.#waiting !== null) return this.#answer(notification, "two programs at once");
+    if (this.#waiting !== null && this.#stillWaits(this.#waiting)) {
+      return this.#answer(notification, "two programs at once");
+    }
     this.#waiting = notification;
     this.settle();
     if (this.#waiting !== notification) return;
@@ -319,7 +302,7 @@ class Compartment {
     const { runs } = kernelTier;
     if (!runs.belongsTo(run, this.#tool)) return;
     let refusal = runs.land(run, notification.pid);
-    if (refusal === null && run === selfTestOf(this.#tool) && !runs.limitsHold(run, notification.pid)) {
+    if (refusal === null && run === this.#selfTest && !runs.limitsHold(run, notification.pid)) {
       refusal = "the limits do not hold";
     }
     // The next program's start may be noticed before the word that this one is done.
@@ -328,16 +311,16 @@ class Compartment {
   }
 
   #stillWaits({ id }: Notification): boolean {
-    if (kernelTier === null || this.#listener === null) return false;
+    if (this.#kernel === null || this.#listener === null) return false;
     const bytes = new Uint8Array(new BigUint64Array([id]).buffer);
-    return kernelTier.kernel.call("ioctl", this.#listener, NOTIFICATION_IOCTL.isValid, bytes) === 0;
+    return this.#kernel.call("ioctl", this.#listener, NOTIFICATION_IOCTL.isValid, bytes) === 0;
   }
 
   #answer(notification: Notification, refusal: string | null): void {
     if (this.#waiting === notification) this.#waiting = null;
-    if (kernelTier === null || this.#listener === null) return;
+    if (this.#kernel === null || this.#listener === null) return;
     const response = responseBytes(notification.id, refusal === null ? "continue" : { errno: ERRNO.EPERM });
     // Fails when the process was killed meanwhile; then there is nobody to answer.
-    kernelTier.kernel.call("ioctl", this.#listener, NOTIFICATION_IOCTL.send, response);
+    this.#kernel.call("ioctl", this.#listener, NOTIFICATION_IOCTL.send, response);
   }
 }

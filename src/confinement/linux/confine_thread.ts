@@ -9,7 +9,8 @@ import { ERRNO, errnoName, type Kernel, type LiveKernel } from "./kernel.ts";
 import { listFolder, readLink } from "./kernel_files.ts";
 import { landlockAbi, restrictThread } from "./landlock.ts";
 import { TAG_RESOURCE } from "./run_tag.ts";
-import { filterHeader, filterProgram, SECCOMP } from "./seccomp.ts";
+import { SECCOMP } from "./seccomp.ts";
+import { filterHeader, filterProgram } from "./seccomp_filter.ts";
 
 /** What a compartment's programs may do. */
 export interface ThreadRules {

@@ -27,6 +27,7 @@ export const SYSCALLS = {
   write: { x86_64: 1, aarch64: 64 },
   close: { x86_64: 3, aarch64: 57 },
   ioctl: { x86_64: 16, aarch64: 29 },
+  eventfd2: { x86_64: 290, aarch64: 19 },
   unshare: { x86_64: 272, aarch64: 97 },
   wait4: { x86_64: 61, aarch64: 260 },
   kill: { x86_64: 62, aarch64: 129 },
