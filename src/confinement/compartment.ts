@@ -26,6 +26,8 @@ export type Execution =
   }
   /** The program could not be started: nothing ran. */
   | { readonly status: "not_started"; readonly reason: string }
+  /** It was cancelled before it began: nothing ran. */
+  | { readonly status: "cancelled" }
   /** The compartment died, or fell silent past the deadline, with the run inside it. */
   | {
     readonly status: "lost";
@@ -99,9 +101,11 @@ export class Compartment {
    */
   async run(order: Order, cwd: string, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
     // One that has died is being made again, unless it is gone for good.
-    while (!await this.ready.then(() => true, () => false)) {
+    const cancelled = abortionOf(signal);
+    while (!await Promise.race([cancelled, this.ready.then(() => true, () => false)])) {
       if (this.#death !== null) return { status: "not_started", reason: this.#death };
     }
+    if (signal.aborted) return { status: "cancelled" };
     const { ceilings, tree, ...rest } = order;
     const { tool } = this.terms;
     return await new Promise((resolve) => {
@@ -123,8 +127,7 @@ export class Compartment {
       });
       this.#warden.begin({ run: order.id, tool, ceilings, tree, killGraceMs: order.killGraceMs });
       this.#send({ type: "run", order: { ...rest, cwd } });
-      if (signal.aborted) cancel();
-      else signal.addEventListener("abort", cancel, { once: true });
+      signal.addEventListener("abort", cancel, { once: true });
     });
   }
 
@@ -243,6 +246,12 @@ export class Compartment {
       this.#finish(run, { status: "lost", reason, output: outputOf(run), durationMs });
     }
   }
+}
+
+/** Resolves when the signal is aborted. */
+export function abortionOf(signal: AbortSignal): Promise<true> {
+  if (signal.aborted) return Promise.resolve(true);
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(true), { once: true }));
 }
 
 function outputOf(run: RunInside): Record<StreamName, Uint8Array> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Compartment, Execution, OutputListener } from "./compartment.ts";
+import { abortionOf, type Compartment, type Execution, type OutputListener } from "./compartment.ts";
 import type { Order } from "./protocol.ts";
 
 /** Where runs get their folders from. */
@@ -45,21 +45,24 @@ export class ConfinedTool {
    * @param signal aborting it stops the run, with SIGTERM first
    */
   async run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
-    let compartment: Compartment;
-    let folder: { readonly id: string; readonly path: string };
+    const prepared = Promise.all([this.#coming, this.#scratch.makeScratch(this.#name)]);
     try {
-      compartment = await this.#coming;
-      folder = await this.#scratch.makeScratch(this.#name);
+      await Promise.race([prepared, abortionOf(signal)]);
     } catch (error) {
       return { status: "not_started", reason: (error as Error).message };
     }
-    const { id, path } = folder;
+    if (signal.aborted) {
+      // A folder that comes too late is nobody's.
+      prepared.then(([, { id }]) => this.#scratch.removeScratch(this.#name, id)).catch(() => {});
+      return { status: "cancelled" };
+    }
+    const [compartment, { id, path }] = await prepared;
     // A process that is still there could write to a folder that is being removed.
     this.#afterwards.set(order.id, () => void this.#scratch.removeScratch(this.#name, id));
     const env = { ...order.env, HOME: path, TMPDIR: path };
     const execution = await compartment.run({ ...order, env }, path, signal, onOutput);
     // Nothing was announced to the warden, so it will not say that nothing is left.
-    if (execution.status === "not_started") this.gone(order.id);
+    if (execution.status === "not_started" || execution.status === "cancelled") this.gone(order.id);
     return execution;
   }
 

@@ -164,8 +164,7 @@ interface Seen {
 }
 
 function denied(name: string, seen: Seen): Proof {
-  const ended = seen.failed === null || seen.code !== null;
-  const ok = ended && seen.code !== 0;
+  const ok = seen.code !== null && seen.code !== 0;
   return { name, ok, detail: `exit code ${seen.code}${seen.stderr === "" ? "" : `: ${seen.stderr.trim()}`}` };
 }
 
@@ -182,7 +181,8 @@ async function runOnce(tool: ConfinedTool, args: readonly string[]): Promise<See
     tree: { memoryBytes: null, processes: null },
   }, new AbortController().signal);
   if (execution.status !== "ended") {
-    return { code: null, stdout: "", stderr: "", failed: execution.reason };
+    const failed = execution.status === "cancelled" ? "it was cancelled" : execution.reason;
+    return { code: null, stdout: "", stderr: "", failed };
   }
   const { code, signal } = execution.ending;
   const decoder = new TextDecoder();

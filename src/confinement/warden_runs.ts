@@ -249,6 +249,8 @@ export class WardenRuns {
   /** @param already what was met alive, and killed, before */
   #killAll(run: Run, already: readonly MarkedProcess[] = []): Promise<RunEnd> {
     run.ending ??= (async () => {
+      // At once: whoever waits for the answer waits for this one.
+      if (run.root !== null && !run.exited) signalRoot(this.#kernel, run.root, run.tag, SIGNAL.kill);
       this.#cgroups?.kill(run.terms.run);
       const end = await this.#endProcesses((tag) => tag === run.tag, already);
       return { ...end, note: this.#cgroups?.explain(run.terms.run) ?? null };
@@ -264,7 +266,8 @@ export class WardenRuns {
         [...this.#runs.values()].filter((run) => run.exited && run.ending === null)
           .map((run) => [run.tag, run]),
       );
-      const look = () => killOnce(this.#kernel, this.#self, (tag) => ended.has(tag), this.#waitedFor());
+      const dead = new Set<number>();
+      const look = () => killOnce(this.#kernel, this.#self, (tag) => ended.has(tag), this.#waitedFor(), dead);
       const found = look();
       // Twice, as one that forks and ends, over and over, may slip through one look.
       await sleep(1);

@@ -9,7 +9,7 @@ import { isCorrelationId, newId } from "../core/ids.ts";
 import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
 import type { RunResult } from "../core/result.ts";
 import { quote } from "../core/text.ts";
-import type { OutputListener } from "../confinement/compartment.ts";
+import { abortionOf, type OutputListener } from "../confinement/compartment.ts";
 import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
 import type { Tier } from "../confinement/tier.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
@@ -71,6 +71,12 @@ export interface RunContext {
 }
 
 const logger = getLogger(["bulkhead", "runs"]);
+
+const CANCELLED_BEFORE: Refusal = {
+  condition: "cancelled",
+  error: "the run was cancelled before it began",
+  remedy: "Ask again when it is wanted.",
+};
 
 /** Runs tools. */
 export class Pipeline {
@@ -213,7 +219,11 @@ export class Pipeline {
     if (executor === null || !availability.available) {
       throw new Error(`${tool.name} was resolved without a program`);
     }
-    const enforced = await settings.enforced();
+    const enforced = await Promise.race([settings.enforced(), abortionOf(context.signal)]);
+    if (enforced === true) {
+      admission.record({ outcome: "cancelled", error: null, errorType: "cancelled", breaker: "excluded" });
+      return refuse(CANCELLED_BEFORE);
+    }
     const runId = newId();
     const about = { run_id: runId, tool: tool.name, correlation_id: correlationId };
     logger.info("run started", { ...about, target: plan.target });
@@ -233,6 +243,10 @@ export class Pipeline {
       context.signal,
       context.onOutput,
     );
+    if (execution.status === "cancelled") {
+      admission.record({ outcome: "cancelled", error: null, errorType: "cancelled", breaker: "excluded" });
+      return refuse(CANCELLED_BEFORE);
+    }
     if (execution.status === "not_started") {
       admission.record({
         outcome: "failure",

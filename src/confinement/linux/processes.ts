@@ -100,11 +100,12 @@ export async function endProcesses(
 ): Promise<Ended> {
   const untilMs = performance.now() + INSIST_MS;
   const killed = new Set(already.map(({ pid }) => pid));
+  const dead = new Set<number>();
   for (let clean = 0;;) {
     const sliceEndsMs = performance.now() + SLICE_MS;
     let alive: MarkedProcess[];
     do {
-      alive = killOnce(kernel, self, wanted, waitedFor());
+      alive = killOnce(kernel, self, wanted, waitedFor(), dead);
       for (const { pid } of alive) killed.add(pid);
       clean = alive.length === 0 ? clean + 1 : 0;
       // Whoever multiplies is outpaced by looking again at once.
@@ -127,6 +128,9 @@ const AHEAD = 8;
 /**
  * One look at all processes, the newest first: each that `wanted` accepts is killed as soon as it is met.
  *
+ * @param dead the dead that earlier looks have met; they are not looked at again, and new ones are added. Whoever forks
+ * and ends, over and over, leaves thousands of them until init has waited for all. To be kept for seconds only: a
+ * number is used again when all others have been.
  * @returns those that were alive
  */
 export function killOnce(
@@ -134,25 +138,32 @@ export function killOnce(
   self: Self,
   wanted: (tag: bigint) => boolean,
   waitedFor: ReadonlySet<number>,
+  dead: Set<number> = new Set(),
 ): MarkedProcess[] {
-  const met = new Map<number, MarkedProcess>();
+  const met = new Map<number, bigint>();
   const meet = (pid: number): boolean => {
-    if (met.has(pid)) return true;
+    if (dead.has(pid) || met.has(pid)) return true;
     const tag = tagOf(kernel, pid);
     if (tag === null || !wanted(tag)) return false;
     kernel.call("kill", pid, SIGNAL.kill);
-    const facts = readFacts(kernel, pid) ?? { parent: 0, group: 0, session: self.session, alive: true };
-    // Killing a group is one act of the kernel that no fork slips through. Outside our own session a group can hold
-    // only descendants of this run.
-    if (facts.session !== self.session && facts.group > 1) kernel.call("kill", -facts.group, SIGNAL.kill);
-    met.set(pid, { pid, tag, ...facts });
+    met.set(pid, tag);
     return true;
   };
   for (const pid of listProcesses(kernel).reverse()) {
-    if (!meet(pid)) continue;
+    if (!meet(pid) || dead.has(pid)) continue;
     for (let next = pid + 1, missed = 0; missed < AHEAD; next++) missed = meet(next) ? 0 : missed + 1;
   }
-  const found = [...met.values()];
+  // What they were is asked when all of them have been killed.
+  const found = [...met].map(([pid, tag]): MarkedProcess => {
+    const facts = readFacts(kernel, pid) ?? { parent: 0, group: 0, session: self.session, alive: true };
+    return { pid, tag, ...facts };
+  });
+  for (const { pid, group, session, alive } of found) {
+    if (!alive) dead.add(pid);
+    // Killing a group is one act of the kernel that no fork slips through. Outside our own session a group can hold
+    // only descendants of this run.
+    else if (session !== self.session && group > 1) kernel.call("kill", -group, SIGNAL.kill);
+  }
   waitForAdopted(kernel, self, found, waitedFor);
   return found.filter(({ alive }) => alive);
 }
