@@ -102,6 +102,7 @@ export class Compartment {
   async run(order: Order, cwd: string, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
     // One that has died is being made again, unless it is gone for good.
     const cancelled = abortionOf(signal);
+    if (this.#death !== null) return { status: "not_started", reason: this.#death };
     while (!await Promise.race([cancelled, this.ready.then(() => true, () => false)])) {
       if (this.#death !== null) return { status: "not_started", reason: this.#death };
     }

@@ -11,7 +11,6 @@ import {
   type Ended,
   endProcesses,
   killOnce,
-  type MarkedProcess,
   markedProcesses,
   readSelf,
   type Self,
@@ -246,13 +245,14 @@ export class WardenRuns {
     this.#cgroups?.close();
   }
 
-  /** @param already what was met alive, and killed, before */
-  #killAll(run: Run, already: readonly MarkedProcess[] = []): Promise<RunEnd> {
+  /** @param already the pids of what was met alive, and killed, before */
+  #killAll(run: Run, already: readonly number[] = []): Promise<RunEnd> {
     run.ending ??= (async () => {
+      const killed = new Set(already);
       // At once: whoever waits for the answer waits for this one.
-      if (run.root !== null && !run.exited) signalRoot(this.#kernel, run.root, run.tag, SIGNAL.kill);
+      if (run.root !== null && signalRoot(this.#kernel, run.root, run.tag, SIGNAL.kill)) killed.add(run.root);
       this.#cgroups?.kill(run.terms.run);
-      const end = await this.#endProcesses((tag) => tag === run.tag, already);
+      const end = await this.#endProcesses((tag) => tag === run.tag, killed);
       return { ...end, note: this.#cgroups?.explain(run.terms.run) ?? null };
     })();
     return run.ending;
@@ -274,7 +274,12 @@ export class WardenRuns {
       found.push(...look());
       const alive = new Set(found.map(({ tag }) => tag));
       await Promise.all([...ended].map(([tag, run]) => {
-        if (alive.has(tag)) return this.#killAll(run, found.filter((process) => process.tag === tag));
+        if (alive.has(tag)) {
+          return this.#killAll(
+            run,
+            found.filter((one) => one.tag === tag).map(({ pid }) => pid),
+          );
+        }
         const note = this.#cgroups?.explain(run.terms.run) ?? null;
         run.ending = Promise.resolve({ killed: 0, survivors: 0, note });
         return run.ending;
@@ -283,7 +288,7 @@ export class WardenRuns {
     return this.#sweep;
   }
 
-  #endProcesses(wanted: (tag: bigint) => boolean, already: readonly MarkedProcess[] = []): Promise<Ended> {
+  #endProcesses(wanted: (tag: bigint) => boolean, already: Iterable<number> = []): Promise<Ended> {
     return endProcesses(this.#kernel, this.#self, wanted, () => this.#waitedFor(), already);
   }
 

@@ -89,17 +89,17 @@ export interface Ended {
  * Looks until none is left that `wanted` accepts, killing what it meets.
  *
  * @param waitedFor asked anew at each look; see {@link waitForAdopted}
- * @param already what was met alive, and killed, before; counted too
+ * @param already the pids of what was met alive, and killed, before; counted too
  */
 export async function endProcesses(
   kernel: Kernel,
   self: Self,
   wanted: (tag: bigint) => boolean,
   waitedFor: () => ReadonlySet<number>,
-  already: readonly MarkedProcess[] = [],
+  already: Iterable<number> = [],
 ): Promise<Ended> {
   const untilMs = performance.now() + INSIST_MS;
-  const killed = new Set(already.map(({ pid }) => pid));
+  const killed = new Set(already);
   const dead = new Set<number>();
   for (let clean = 0;;) {
     const sliceEndsMs = performance.now() + SLICE_MS;
