@@ -97,6 +97,7 @@ function reportOf(engine: Engine, uid: number | null, proofs: readonly Proof[]):
       landlock_abi: kernel?.landlockAbi ?? null,
       landlock_enforced: kernel === null ? [] : landlock.enforced,
       landlock_missing: kernel === null ? [] : landlock.missing,
+      landlock_unrestricted: kernel === null ? [] : landlock.unrestricted,
       capabilities: kernel?.capabilities ?? [],
       cgroup_ceilings: kernel?.cgroup ?? [],
       cgroup_reason: kernel?.cgroupReason ?? null,
@@ -130,7 +131,11 @@ function readable({ ok, tier, user, kernel, tools, proofs, warnings }: Report): 
     ),
     ...proofs.map((proof) => `${proof.ok ? "ok        " : "FAILED    "}${proof.name} (${proof.detail})`),
     ...warnings.map((warning) => `warning   ${warning}`),
-    ok ? "every proof holds" : "a proof FAILED",
+    !ok
+      ? "a proof FAILED"
+      : tier === "basic"
+      ? "every proof holds; programs are not confined"
+      : "every proof holds",
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -63,6 +63,14 @@ interface RunInside {
   readonly cancelOverdueTimer: () => void;
 }
 
+/** Why a compartment is not there. */
+export class CompartmentGone extends Error {
+  /** @param machine whether the machine lacks what it takes to confine any tool */
+  constructor(reason: string, readonly machine: boolean) {
+    super(reason);
+  }
+}
+
 /** One tool's compartment. */
 export class Compartment {
   readonly terms: CompartmentTerms;
@@ -138,8 +146,8 @@ export class Compartment {
   }
 
   /** The warden could not confine it, and what cannot be confined is not used. */
-  notMade(reason: string): void {
-    this.#end(reason);
+  notMade(reason: string, machine: boolean): void {
+    this.#end(reason, machine);
   }
 
   /** The warden has seen it die. */
@@ -232,16 +240,16 @@ export class Compartment {
   }
 
   /** Gone for good. */
-  #end(reason: string): void {
+  #end(reason: string, machine = false): void {
     if (this.#death !== null) return;
     this.#death = `the tool's compartment is gone: ${reason}`;
-    this.#lose(this.#death);
+    this.#lose(this.#death, machine);
   }
 
-  #lose(reason: string): void {
+  #lose(reason: string, machine = false): void {
     this.#port?.close();
     this.#port = null;
-    this.#up.reject(new Error(reason));
+    this.#up.reject(new CompartmentGone(reason, machine));
     for (const run of [...this.#runs.values()]) {
       const durationMs = this.#clock.now() - run.startedMs;
       this.#finish(run, { status: "lost", reason, output: outputOf(run), durationMs });

@@ -51,12 +51,12 @@ warden.onmessage = ({ data }) => {
 function confine(rules: ThreadRules): boolean {
   const kernel = openKernel();
   if ("reason" in kernel) {
-    warden.postMessage({ type: "not_confined", reason: kernel.reason });
+    warden.postMessage({ type: "not_confined", reason: kernel.reason, machine: true });
     return false;
   }
   const confined = confineThread(kernel, rules);
   if (!confined.ok) {
-    warden.postMessage({ type: "not_confined", reason: confined.reason });
+    warden.postMessage({ type: "not_confined", reason: confined.reason, machine: confined.machine });
     return false;
   }
   warden.postMessage({ type: "confined", listener: confined.listener });
@@ -67,7 +67,8 @@ function confine(rules: ThreadRules): boolean {
   Deno.permissions.revokeSync({ name: "ffi" });
   const left = Deno.permissions.querySync({ name: "ffi", path: kernel.path }).state;
   if (left === "granted") {
-    warden.postMessage({ type: "not_confined", reason: "the permission ffi could not be given up" });
+    const reason = "the permission ffi could not be given up";
+    warden.postMessage({ type: "not_confined", reason, machine: false });
     return false;
   }
   warden.postMessage({ type: "self_tested", errno });

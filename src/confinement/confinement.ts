@@ -6,7 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
-import type { Compartment } from "./compartment.ts";
+import { type Compartment, CompartmentGone } from "./compartment.ts";
 import { ConfinedTool } from "./confined_tool.ts";
 import type { CapabilityName } from "./linux/capabilities.ts";
 import { isServerNonce, newServerNonce } from "./linux/run_tag.ts";
@@ -205,14 +205,17 @@ class Attempts {
         rules: { executables, writableFolder, capabilities },
       });
     });
-    // All are made from one mould: when one stands, the tier is to be had, and when one falls it is that one's fault.
-    if (compartments.length > 0) await Promise.any(compartments.map(({ ready }) => ready)).catch(firstReason);
+    // When one stands, the tier is to be had. When all fall it is not, if it is the machine's fault; tools that fall by
+    // their own are not available, rather than run with less.
+    if (compartments.length > 0) await Promise.any(compartments.map(({ ready }) => ready)).catch(judgeFall);
     return { tier, kernel, compartments: new Map(compartments.map((one) => [one.terms.tool, one])) };
   }
 }
 
-function firstReason(error: unknown): never {
-  throw error instanceof AggregateError ? error.errors[0] : error;
+function judgeFall(error: unknown): void {
+  if (!(error instanceof AggregateError)) throw error;
+  const machine = error.errors.find((one) => !(one instanceof CompartmentGone) || one.machine);
+  if (machine !== undefined) throw machine;
 }
 
 /** The warden, with as much as this thread can hand on; `cannot` says why that is too little for tier kernel. */

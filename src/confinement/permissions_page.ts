@@ -38,15 +38,27 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
   ],
   [
     "What native code a program maps",
-    "Landlock stops execve(2) of files that are not declared. Through the dynamic loader, which must be declared, a program can still have another file's code run inside its own confinement; nothing is gained by that but the code.",
+    "Landlock stops execve(2) of files that are not declared, and the filter files that have no place. Through the dynamic loader, which must be declared, a program can still have another file's code run inside its own confinement; nothing is gained by that but the code.",
   ],
   [
     "Runs of one tool among themselves",
-    "They share a compartment: one may write into another's folder while both go on, and signal its process group. Runs of different tools are apart.",
+    "They share a compartment: one may read and write another's folder, and read its memory, while both go on. Signals between runs are refused, whichever tool they are of.",
+  ],
+  [
+    "What runs of different tools see of each other",
+    "As processes of one user they can read each other's command lines and, in the scratch folders, each other's files; they can write, signal and trace nothing of each other.",
+  ],
+  [
+    "Space on the disk, and processes without a cgroup",
+    "A file may be as large as `limits.file_size_mb`, but how many there are below the scratch folder is not counted before they are removed; nor are processes, though all of them come after the server where processors are short (niceness 10).",
+  ],
+  [
+    "A machine without descriptors left",
+    "When the server's user has used up what it may open, the warden cannot look at processes any more and fails; the server stops rather than go on without it, and what still runs is ended at the next start.",
   ],
   [
     "Older kernels",
-    "Landlock came with Linux 5.13, its rules for truncation with 6.2, for device requests with 6.10, for signals with 6.12. What a kernel lacks is missing; doctor lists it. Signals to single processes of others are refused without Landlock too, by the filter.",
+    "Landlock came with Linux 5.13, its rules for truncation with 6.2, for device requests with 6.10. What a kernel lacks is missing; doctor lists it. Signals to others are refused by the filter on every kernel.",
   ],
   [
     "A server that is killed outright (SIGKILL, out of memory)",
@@ -120,8 +132,11 @@ export function permissionsPage(grants: Grants): string {
     "",
     "1. When it is made, a compartment confines its own thread, for good: no_new_privs; no capability but declared ones,",
     "   the bounding set included; Landlock; a seccomp filter. Then it gives native code up. All its programs inherit this.",
+    "   The filter refuses what Landlock does not look at: files without a place (memfd_create), modes and owners of files,",
+    "   memory that outlives its process, namespaces, tracing, other processes' scheduling, typing into a terminal.",
     "2. The filter stops every execve(2) of the compartment's children, before anything of the new program runs, and tells",
-    "   the warden. Unless main has announced the run, it fails.",
+    "   the warden. Unless main has announced the run, it fails. In the same way the warden is asked for every signal to",
+    "   another process, and allows those within the run.",
     "3. The warden gives the process its own group, its ceilings (address space, processor time, open files, file size, no",
     "   core), and the run's mark: the limit `RLIMIT_LOCKS`, which no kernel since 2.4.24 uses, which every child inherits,",
     "   and which the filter lets nobody change. If one of these fails, so does the execve, and the run is reported.",

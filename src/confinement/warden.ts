@@ -165,7 +165,7 @@ export class Warden implements CompartmentWarden {
       case "made":
         return this.#compartments.get(message.tool)?.made();
       case "not_made":
-        return this.#compartments.get(message.tool)?.notMade(message.reason);
+        return this.#compartments.get(message.tool)?.notMade(message.reason, message.machine);
       case "died":
         return this.#compartments.get(message.tool)?.died(message.reason);
       case "gone":

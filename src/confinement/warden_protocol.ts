@@ -81,8 +81,8 @@ export type FromWarden =
   | { readonly type: "opened"; readonly kernel: KernelReport | null }
   | { readonly type: "not_opened"; readonly reason: string }
   | { readonly type: "made"; readonly tool: string }
-  /** The compartment could not be confined: nothing runs in it. */
-  | { readonly type: "not_made"; readonly tool: string; readonly reason: string }
+  /** The compartment could not be confined: nothing runs in it. `machine`: nor could any other tool's. */
+  | { readonly type: "not_made"; readonly tool: string; readonly reason: string; readonly machine: boolean }
   | { readonly type: "died"; readonly tool: string; readonly reason: string }
   /** No process of the run is left, or `survivors` could not be killed. */
   | {
@@ -110,7 +110,7 @@ export type WardenToCompartment =
 /** From a compartment to the warden. */
 export type CompartmentToWarden =
   | { readonly type: "confined"; readonly listener: number }
-  | { readonly type: "not_confined"; readonly reason: string }
+  | { readonly type: "not_confined"; readonly reason: string; readonly machine: boolean }
   /** The error number of the attempt to execute what does not exist. */
   | { readonly type: "self_tested"; readonly errno: number }
   | { readonly type: "ready" }
@@ -167,7 +167,7 @@ export const isFromWarden: (data: unknown) => data is FromWarden = messageCheck<
   },
   not_opened: { reason: text },
   made: { tool: name },
-  not_made: { tool: name, reason: text },
+  not_made: { tool: name, reason: text, machine: oneOf(true, false) },
   died: { tool: name, reason: text },
   gone: { run: name, killed: wholeCount, survivors: wholeCount, note: orNull(text) },
   reaped: { nonce, killed: wholeCount, survivors: wholeCount },
@@ -180,7 +180,7 @@ export const isCompartmentToWarden: (data: unknown) => data is CompartmentToWard
   CompartmentToWarden
 >({
   confined: { listener: wholeCount },
-  not_confined: { reason: text },
+  not_confined: { reason: text, machine: oneOf(true, false) },
   self_tested: { errno: wholeCount },
   ready: {},
   spawning: { run: name },

@@ -213,9 +213,9 @@ class Compartment {
     server.postMessage({ type: "died", tool: this.#tool, reason: reason.slice(0, 1000) });
   }
 
-  #notMade(reason: string): void {
+  #notMade(reason: string, machine: boolean): void {
     this.drop();
-    server.postMessage({ type: "not_made", tool: this.#tool, reason: reason.slice(0, 1000) });
+    server.postMessage({ type: "not_made", tool: this.#tool, reason: reason.slice(0, 1000), machine });
   }
 
   #send(message: WardenToCompartment, transfer: Transferable[] = []): void {
@@ -232,7 +232,7 @@ class Compartment {
     const { runs } = kernelTier;
     switch (message.type) {
       case "not_confined":
-        return this.#notMade(message.reason);
+        return this.#notMade(message.reason, message.machine);
       case "confined":
         if (this.#listener !== null) return this.#die("it was confined twice");
         this.#listener = message.listener;
@@ -266,7 +266,10 @@ class Compartment {
     this.#spawning = null;
     // What does not exist was allowed to be executed, and was not found.
     if (landed && (errno === ERRNO.ENOENT || errno === ERRNO.ENOTDIR)) return;
-    this.#notMade(`the self-test failed: ${refusal ?? `executing nothing ended with ${errnoName(errno)}`}`);
+    this.#notMade(
+      `the self-test failed: ${refusal ?? `executing nothing ended with ${errnoName(errno)}`}`,
+      false,
+    );
   }
 
   /** A process wants to execute a program, or to reach another: let it go on, or let the attempt fail. */

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { type AvailabilityWorld, checkAvailability } from "../../src/catalog/availability.ts";
+import {
+  type AvailabilityWorld,
+  type Capability,
+  checkAvailability,
+} from "../../src/catalog/availability.ts";
 import { toolOf } from "../support/engine.ts";
 
 /** A machine on which root's /usr/bin holds `probe`. */
@@ -14,12 +18,17 @@ function world(changes: Partial<AvailabilityWorld> = {}): AvailabilityWorld {
     self: { uid: 1000, gid: 1000 },
     mayRun: () => Promise.resolve(true),
     compiled: false,
+    capabilities: new Set<Capability>(),
     ...changes,
   };
 }
 
 Deno.test("availability: a program that is there and granted", async () => {
-  assert.deepEqual(await checkAvailability(toolOf(), world()), { available: true, path: "/usr/bin/probe" });
+  assert.deepEqual(await checkAvailability(toolOf(), world()), {
+    available: true,
+    path: "/usr/bin/probe",
+    helpers: [],
+  });
 });
 
 Deno.test("availability: a missing program has the search's reason, its package in the remedy, and no path", async () => {
@@ -30,18 +39,57 @@ Deno.test("availability: a missing program has the search's reason, its package 
   assert.match(answer.remedy, /package nope-utils/);
 });
 
-Deno.test("availability: a tool that needs raw sockets is unavailable and told so, though its program is there", async () => {
+Deno.test("availability: a tool that needs raw sockets is unavailable where there are none to give, and told so", async () => {
   const answer = await checkAvailability(toolOf({ capabilities: ["net_raw"] }), world());
   assert(!answer.available);
   assert.equal(answer.path, "/usr/bin/probe");
   assert.match(answer.reason, /capabilities: \[net_raw\]/);
-  assert.match(answer.remedy, /tools\.exclude/);
+  assert.match(
+    answer.remedy,
+    /not to the program.*AmbientCapabilities=CAP_NET_RAW.*setcap cap_net_raw\+ep/,
+  );
+});
+
+Deno.test("availability: a tool that needs raw sockets is there where they can be given, or are not asked about", async () => {
+  const tool = toolOf({ capabilities: ["net_raw"] });
+  for (const capabilities of [new Set<Capability>(["net_raw"]), null]) {
+    assert.equal((await checkAvailability(tool, world({ capabilities }))).available, true);
+  }
+});
+
+/** A machine whose /usr/bin holds these beside `probe`; those that others may write to are named too. */
+function worldWith(names: readonly string[], unsafe: readonly string[] = []): AvailabilityWorld {
+  const paths = ["probe", ...names].map((name) => `/usr/bin/${name}`);
+  const files: AvailabilityWorld["files"] = {
+    realPath: (path) => path,
+    stat: (path) => {
+      if (path === "/usr/bin") return { mode: 0o755, uid: 0, gid: 0, isFile: false };
+      if (!paths.includes(path)) return null;
+      const isUnsafe = unsafe.some((name) => path === `/usr/bin/${name}`);
+      return { mode: isUnsafe ? 0o777 : 0o755, uid: 0, gid: 0, isFile: true };
+    },
+  };
+  return world({ files });
+}
+
+Deno.test("availability: helpers are those that are there, and one that is not keeps nothing back", async () => {
+  const tool = toolOf({ helpers: ["one", "missing", "/usr/bin/two"] });
+  const answer = await checkAvailability(tool, worldWith(["one", "two"]));
+  assert(answer.available);
+  assert.deepEqual(answer.helpers, ["/usr/bin/one", "/usr/bin/two"]);
+});
+
+Deno.test("availability: a helper that others could replace makes the tool unavailable", async () => {
+  const answer = await checkAvailability(toolOf({ helpers: ["one"] }), worldWith(["one"], ["one"]));
+  assert(!answer.available);
+  assert.equal(answer.path, "/usr/bin/probe");
+  assert.match(answer.reason, /\/usr\/bin\/one/);
 });
 
 for (
   const [compiled, remedy] of [
     [false, /bulkhead permissions --format flags.*--allow-run=\/usr\/bin\/probe\.$/],
-    [true, /compiled for the catalog's own programs.*from source/],
+    [true, /only that it was compiled for.*--tools DIR.*from source/],
   ] as const
 ) {
   Deno.test(`availability: without the permission, ${compiled ? "compiled" : "from source"}, the remedy fits`, async () => {

@@ -1,17 +1,30 @@
 import assert from "node:assert/strict";
 import { PROGRAM_FOLDERS } from "../../src/catalog/program.ts";
 import { ENVIRONMENT_NAMES } from "../../src/config/environment.ts";
+import { LIBC_PATHS } from "../../src/confinement/linux/kernel.ts";
 import {
   compiledGrants,
   grantFlags,
+  type GrantNeeds,
   type Grants,
   PERMISSION_KINDS,
   runGrants,
   THREADS,
   workerSourceFolder,
 } from "../../src/confinement/permissions.ts";
+import {
+  compartmentPermissions,
+  undertakerPermissions,
+  wardenPermissions,
+} from "../../src/confinement/workers.ts";
 
-const needs = { programs: ["/usr/bin/nmap"], readable: ["/etc/b.yaml", "/m"], listener: null } as const;
+const needs: GrantNeeds = {
+  programs: ["/usr/bin/nmap"],
+  readable: ["/etc/b.yaml", "/m"],
+  writable: ["/state"],
+  tier: "auto",
+  listener: null,
+};
 
 /** Always there: no prompt, and no code from the hosts that Deno would load from by default. */
 const NOTHING = ["--no-prompt", "--deny-import"];
@@ -46,7 +59,7 @@ Deno.test("flags: an empty list is never written as a bare flag, which would gra
 
 Deno.test("run grants: the programs, what is read, and nothing to the network over stdio", () => {
   const grants = runGrants(needs);
-  assert.deepEqual(Object.keys(grants).sort(), ["env", "net", "read", "run", "sys"]);
+  assert.deepEqual(Object.keys(grants).sort(), ["env", "ffi", "net", "read", "run", "sys", "write"]);
   assert.deepEqual(grants.run, ["/usr/bin/nmap"]);
   assert.deepEqual(grants.net, []);
   assert.deepEqual(grants.env, ENVIRONMENT_NAMES);
@@ -54,6 +67,7 @@ Deno.test("run grants: the programs, what is read, and nothing to the network ov
   assert.deepEqual(grants.read, [
     "/etc/b.yaml",
     "/m",
+    "/state",
     workerSourceFolder(),
     "/usr/bin",
     ...PROGRAM_FOLDERS.slice(1),
@@ -81,10 +95,29 @@ for (
   });
 }
 
-Deno.test("run grants: nothing is written, no native code is loaded, no code comes from the network", () => {
-  const flags = grantFlags(runGrants({ ...needs, listener: { host: "127.0.0.1", port: 1 } })).join(" ");
-  assert.doesNotMatch(flags, /--allow-(?:write|ffi|import|all)|(?:^| )-A/);
-  assert.doesNotMatch(flags, /--allow-[a-z]+(?: |$)/, "no bare flag");
+Deno.test("run grants: written are the folders of state and log alone, which are read too", () => {
+  const writable = ["/state", "/var/log", "/state"];
+  const { read, write } = runGrants({ ...needs, writable });
+  assert.deepEqual(write, ["/state", "/var/log"]);
+  for (const path of writable) assert.ok((read as string[]).includes(path));
+  assert.deepEqual(runGrants({ ...needs, writable: [] }).write, []);
+});
+
+Deno.test("run grants: native code is libc alone, and only where tier kernel may be had", () => {
+  assert.deepEqual(runGrants({ ...needs, tier: "auto" }).ffi, LIBC_PATHS);
+  assert.deepEqual(runGrants({ ...needs, tier: "kernel" }).ffi, LIBC_PATHS);
+  assert.deepEqual(runGrants({ ...needs, tier: "basic" }).ffi, []);
+  for (const path of LIBC_PATHS) assert.match(path, /^\/(?:usr\/)?lib.*\/libc\.so\.6$/);
+});
+
+Deno.test("run grants: no kind is granted as a whole, and no code comes from the network", () => {
+  for (const tier of ["auto", "basic"] as const) {
+    const listener = { host: "127.0.0.1", port: 1 };
+    const flags = grantFlags(runGrants({ ...needs, tier, listener })).join(" ");
+    assert.doesNotMatch(flags, /--allow-(?:import|all)|(?:^| )-A/);
+    assert.doesNotMatch(flags, /--allow-[a-z]+(?: |$)/, "no bare flag");
+    assert.equal(/--allow-ffi/.test(flags), tier === "auto");
+  }
 });
 
 Deno.test("compiled grants: every place where a catalog program may be, once, and no other program", () => {
@@ -92,13 +125,46 @@ Deno.test("compiled grants: every place where a catalog program may be, once, an
   assert.deepEqual(run, [...PROGRAM_FOLDERS.map((folder) => `${folder}/nmap`), "/opt/x/tool"]);
 });
 
-Deno.test("compiled grants: loopback alone", () => {
-  const { net, write, ffi } = compiledGrants([]);
-  assert.deepEqual([net, write, ffi], [["127.0.0.1", "[::1]"], undefined, undefined]);
+Deno.test("compiled grants: loopback and libc alone; files are given up after the start", () => {
+  const { net, read, write, ffi } = compiledGrants([]);
+  assert.deepEqual([net, ffi], [["127.0.0.1", "[::1]"], LIBC_PATHS]);
+  assert.deepEqual([read, write], [true, true]);
 });
 
-Deno.test("threads: main holds nothing once it serves, a compartment only its own program", () => {
-  const held = (thread: RegExp) => THREADS.find((row) => thread.test(row.thread))!.holds;
-  assert.deepEqual(held(/from then on/), {});
-  assert.deepEqual(Object.keys(held(/compartment/)), ["run"]);
+/** The kinds that are granted at all. */
+function grantedIn(permissions: Deno.PermissionOptionsObject): unknown {
+  assert.deepEqual(Object.keys(permissions).sort(), [...PERMISSION_KINDS].sort(), "none is left to inherit");
+  return Object.fromEntries(Object.entries(permissions).filter(([, value]) => value !== false));
+}
+
+Deno.test("workers: a compartment may run its program, and call libc for as long as it needs", () => {
+  assert.deepEqual(grantedIn(compartmentPermissions("/usr/bin/nmap", "/lib64/libc.so.6")), {
+    run: ["/usr/bin/nmap"],
+    ffi: ["/lib64/libc.so.6"],
+  });
+  assert.deepEqual(grantedIn(compartmentPermissions("/usr/bin/nmap", null)), { run: ["/usr/bin/nmap"] });
+});
+
+Deno.test("workers: the undertaker may call libc", () => {
+  assert.deepEqual(grantedIn(undertakerPermissions("/lib64/libc.so.6")), { ffi: ["/lib64/libc.so.6"] });
+});
+
+Deno.test("workers: the warden may do what its compartments may; an empty list is nothing, not everything", () => {
+  assert.deepEqual(grantedIn(wardenPermissions(["/a", "/b"], ["/libc"], "/src")), {
+    run: ["/a", "/b"],
+    ffi: ["/libc"],
+    read: ["/src"],
+  });
+  assert.deepEqual(grantedIn(wardenPermissions([], [], null)), {});
+});
+
+Deno.test("threads: main holds nothing once it serves, and nobody but the scribe writes then", () => {
+  const held = (thread: RegExp) => Object.keys(THREADS.find((row) => thread.test(row.thread))!.holds);
+  assert.deepEqual(held(/from then on/), []);
+  assert.deepEqual(held(/compartment/), ["run", "ffi"]);
+  assert.deepEqual(held(/^warden/), ["run", "ffi", "read"]);
+  assert.deepEqual(held(/^undertaker/), ["ffi"]);
+  assert.deepEqual(held(/^scribe/), ["read", "write"]);
+  const later = THREADS.filter(({ thread }) => !/until start is done/.test(thread));
+  assert.deepEqual(later.filter(({ holds }) => "net" in holds || "env" in holds), []);
 });

@@ -8,7 +8,6 @@ const ending = endingOf();
 
 /** One message of each type. */
 const MESSAGES: readonly Record<string, unknown>[] = [
-  { type: "ready" },
   { type: "output", id: "r", stream: "stdout", bytes },
   { type: "output", id: "r", stream: "stderr", bytes: new Uint8Array(0) },
   { type: "ended", id: "r", ending },
@@ -50,24 +49,34 @@ const BAD: readonly unknown[] = [
   7,
   [],
   {},
-  [{ type: "ready" }],
+  [{ type: "not_started", id: "r", reason: "" }],
+  // What others say, and the server itself.
+  { type: "ready" },
   { type: "open", program: "/bin/sh" },
   { type: "run" },
+  { type: "abandon" },
+  { type: "cancel", id: "r" },
+  { type: "stop", run: "r" },
+  { type: "gone", run: "r", killed: 0, survivors: 0, note: null },
   { type: "__proto__" },
   { type: "constructor" },
   { type: "toString" },
-  { type: ["ready"] },
+  { type: ["not_started"], id: "r", reason: "" },
   { type: "output", id: "r", stream: "stdin", bytes },
   { type: "output", id: "r", stream: "stdout", bytes: "text" },
   { type: "output", id: "r", stream: "stdout", bytes: [1] },
   { type: "output", id: "r", stream: "stdout", bytes: bytes.buffer },
-  { type: "output", id: "x".repeat(4097), stream: "stdout", bytes },
+  { type: "output", id: "x".repeat(65), stream: "stdout", bytes },
+  { type: "output", id: "r", stream: "stdout", bytes: new Uint16Array(1) },
+  { type: "output", id: "r", stream: "__proto__", bytes },
   { type: "not_started", id: "r", reason: "x".repeat(4097) },
   { type: "ended", id: "r", ending: null },
   { type: "ended", id: "r", ending: { ...ending, more: 1 } },
   { type: "ended", id: "r", ending: { ...ending, code: 1.5 } },
   { type: "ended", id: "r", ending: { ...ending, code: "0" } },
   { type: "ended", id: "r", ending: { ...ending, signal: 9 } },
+  { type: "ended", id: "r", ending: { ...ending, signal: "S".repeat(65) } },
+  { type: "ended", id: "r", ending: { ...ending, bytes: [0, 0] } },
   { type: "ended", id: "r", ending: { ...ending, cause: "other" } },
   { type: "ended", id: "r", ending: { ...ending, cause: undefined } },
   { type: "ended", id: "r", ending: { ...ending, durationMs: NaN } },
@@ -77,7 +86,7 @@ const BAD: readonly unknown[] = [
   { type: "ended", id: "r", ending: { ...ending, bytes: { stdout: 0, stderr: -1 } } },
   { type: "ended", id: "r", ending: { ...ending, bytes: { stdout: 0, stderr: 0, more: 0 } } },
   { type: "ended", id: "r", ending: { ...ending, heldOpen: 1 } },
-  Object.create({ type: "ready" }),
+  Object.create({ type: "not_started", id: "r", reason: "" }),
 ];
 
 for (const [index, data] of BAD.entries()) {
@@ -97,4 +106,10 @@ Deno.test("protocol: no value that can be sent makes the check throw", () => {
     isFromCompartment(value);
     assert.equal(isFromCompartment({ ...message, [`extra ${key}`]: value }), false);
   }));
+});
+
+// Fails: a compartment could change such bytes, and their length, while they are being read.
+Deno.test.ignore("protocol: bytes that are shared with the sender are none", () => {
+  const shared = new Uint8Array(new SharedArrayBuffer(1, { maxByteLength: 8 }));
+  assert.equal(isFromCompartment({ type: "output", id: "r", stream: "stdout", bytes: shared }), false);
 });

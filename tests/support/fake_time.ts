@@ -21,15 +21,21 @@ export class FakeTime implements Disposable {
   };
   readonly #cancels = new Map<number, () => void>();
   #nextId = 1;
+  /** What the readings so far have taken. */
+  #readMs = 0;
 
-  constructor() {
+  /**
+   * @param options.readingMs what reading the time takes, for loops that go on until it has come
+   * @default 0
+   */
+  constructor({ readingMs = 0 }: { readonly readingMs?: number } = {}) {
     Object.assign(globalThis, {
       setTimeout: (callback: () => void, ms = 0) => this.#after(callback, ms, false),
       setInterval: (callback: () => void, ms = 0) => this.#after(callback, ms, true),
       clearTimeout: (id: number) => this.#cancel(id),
       clearInterval: (id: number) => this.#cancel(id),
     });
-    performance.now = () => this.#clock.now();
+    performance.now = () => this.#clock.now() + (this.#readMs += readingMs);
   }
 
   /** How many timers are waiting. */

@@ -45,10 +45,12 @@ static long now_ms(void) {
   return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void sleep_ms(long ms) {
-  struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+static void sleep_us(long us) {
+  struct timespec t = {us / 1000000, us % 1000000 * 1000};
   while (nanosleep(&t, &t) != 0 && errno == EINTR) {}
 }
+
+static void sleep_ms(long ms) { sleep_us(ms * 1000); }
 
 /* ---- Signs of life: a file that all processes of a run have mapped. Each counts in a place of its own. ---- */
 
@@ -61,9 +63,13 @@ struct life {
 };
 static struct life *life;
 
+/* - is for those who look in other ways. */
 static void open_life(const char *path) {
-  int file = open(path, O_RDWR);
-  life = file < 0 ? MAP_FAILED : mmap(0, sizeof *life, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  int nowhere = !strcmp(path, "-");
+  int file = nowhere ? -1 : open(path, O_RDWR);
+  life = MAP_FAILED;
+  if (nowhere || file >= 0)
+    life = mmap(0, sizeof *life, PROT_READ | PROT_WRITE, MAP_SHARED | (nowhere ? MAP_ANONYMOUS : 0), file, 0);
   if (life == MAP_FAILED) {
     perror(path);
     exit(99);
@@ -112,7 +118,7 @@ static void grab(const char *who, const char *folder) {
   static char block[65536];
   long written = 0;
   int file = open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
-  for (ssize_t n; written < MIB && (n = write(file, block, sizeof block)) > 0;) written += n;
+  for (ssize_t n; written < 4 * MIB && (n = write(file, block, sizeof block)) > 0;) written += n;
   long stretched = ftruncate(file, 1024 * MIB) == 0;
   unlink(name);
   struct rlimit mark = {0, 0};
@@ -162,6 +168,8 @@ static void chain(void (*leave)(void)) {
   signal(SIGCHLD, SIG_IGN);
   for (;;) {
     beat(place);
+    /* Still far less than a look at all processes takes; and whoever has to bury them all can keep up. */
+    sleep_us(200);
     pid_t child = fork();
     if (child > 0) _exit(0);
     if (child < 0) sleep_ms(1);
@@ -537,15 +545,9 @@ static long open_of(pid_t thread, const char *name, int flags) {
   snprintf(path, sizeof path, "/proc/%d/%s", thread, name);
   int file = open(path, flags);
   if (file < 0) return -1;
-  if (flags & O_DIRECTORY) {
-    DIR *folder = fdopendir(file);
-    errno = EACCES;
-    long result = folder && readdir(folder) ? 0 : -1;
-    if (folder) closedir(folder);
-    return result;
-  }
   char byte;
-  long result = flags == O_RDONLY && strcmp(name, "mem") ? read(file, &byte, 1) : 0;
+  /* Of memory the first byte is never there. */
+  long result = flags == O_RDONLY && strcmp(name, "mem") && strcmp(name, "fd/0") ? read(file, &byte, 1) : 0;
   int error = errno;
   close(file);
   errno = error;
@@ -555,7 +557,7 @@ static long open_memory(pid_t p, pid_t t) { return (void)p, open_of(t, "mem", O_
 static long read_memory_file(pid_t p, pid_t t) { return (void)p, open_of(t, "mem", O_RDONLY); }
 static long read_environ(pid_t p, pid_t t) { return (void)p, open_of(t, "environ", O_RDONLY); }
 static long read_maps(pid_t p, pid_t t) { return (void)p, open_of(t, "maps", O_RDONLY); }
-static long list_descriptors(pid_t p, pid_t t) { return (void)p, open_of(t, "fd", O_RDONLY | O_DIRECTORY); }
+static long open_descriptor(pid_t p, pid_t t) { return (void)p, open_of(t, "fd/0", O_RDONLY); }
 static long take_descriptor(pid_t process, pid_t thread) {
   (void)thread;
   int file = (int)syscall(SYS_pidfd_open, process, 0);
@@ -598,7 +600,10 @@ static long be_idle(pid_t p, pid_t t) {
 }
 static long in_group(pid_t process, pid_t thread) {
   (void)thread;
-  return setpgid(0, getpgid(process));
+  setpgid(0, getpgid(process));
+  /* Being told so is not being there. */
+  errno = EPERM;
+  return getpgrp() == getpgid(process) ? 0 : -1;
 }
 
 static const struct {
@@ -624,7 +629,7 @@ static const struct {
     {"read_mem", read_memory_file},
     {"read_environ", read_environ},
     {"read_maps", read_maps},
-    {"list_fd", list_descriptors},
+    {"open_fd", open_descriptor},
     {"pidfd_getfd", take_descriptor},
     {"prlimit", set_limit},
     {"sched_setscheduler", schedule},
@@ -634,10 +639,10 @@ static const struct {
     {"setpgid", in_group},
 };
 
-/* against PID: every means against a process, with the signal 0, which asks only whether it may. */
+/* against PID, or the parent: every means against a process, with the signal 0, which asks only whether it may. */
 static int against(int argc, char **argv) {
   (void)argc;
-  pid_t process = atoi(argv[2]);
+  pid_t process = !strcmp(argv[2], "parent") ? getppid() : atoi(argv[2]);
   for (size_t i = 0; i < sizeof ATTEMPTS / sizeof *ATTEMPTS; i++)
     each_thread(ATTEMPTS[i].name, process, ATTEMPTS[i].attempt);
   return 0;
@@ -724,7 +729,8 @@ static int limits(int argc, char **argv) {
   tell("mark_lower", setrlimit(RLIMIT_LOCKS, &other));
   tell("mark_prlimit", prlimit(0, RLIMIT_LOCKS, &other, 0));
   tell("mark_prlimit_pid", prlimit(getpid(), RLIMIT_LOCKS, &other, 0));
-  tell("mark_prlimit_parent", prlimit(getppid(), RLIMIT_LOCKS, 0, &other) || prlimit(getppid(), RLIMIT_LOCKS, &other, 0));
+  tell("mark_prlimit_parent",
+       prlimit(getppid(), RLIMIT_LOCKS, 0, &other) < 0 ? -1 : prlimit(getppid(), RLIMIT_LOCKS, &other, 0));
   other = (struct rlimit){5, 5};
   /* The kernel looks at the low half of the number of a resource only. */
   tell("mark_high_half", syscall(SYS_prlimit64, 0, 0x100000000L + RLIMIT_LOCKS, &other, 0));
@@ -847,6 +853,15 @@ static int root(int argc, char **argv) {
   return 0;
 }
 
+/* become PROGRAM: executes it, to say what it has got for it. */
+static int become(int argc, char **argv) {
+  (void)argc;
+  char *arguments[] = {argv[2], "root", 0}, *environment[] = {0};
+  execve(argv[2], arguments, environment);
+  tell("become", -1);
+  return 1;
+}
+
 static int descriptors(int argc, char **argv) {
   (void)argc, (void)argv;
   for (int file = 0; file < 1024; file++)
@@ -891,7 +906,7 @@ static const struct {
     {"tree", 2, tree},         {"polite", 1, polite},   {"leave", 2, leave},     {"leaderless", 1, leaderless},
     {"live", 1, live_on},      {"again", 1, again},     {"neighbour", 1, neighbour}, {"against", 1, against},
     {"harm", 2, harm},         {"limits", 0, limits},   {"outside", 3, outside}, {"execute", 3, execute},
-    {"root", 0, root},         {"descriptors", 0, descriptors}, {"flood", 1, flood}, {"exit", 1, end_with},
+    {"root", 0, root}, {"become", 1, become},         {"descriptors", 0, descriptors}, {"flood", 1, flood}, {"exit", 1, end_with},
     {"signal", 1, end_by},     {"wait", 0, wait_for_ever},
 };
 

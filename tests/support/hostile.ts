@@ -82,16 +82,24 @@ export class Arena implements AsyncDisposable {
    * Opens it; null, and said why, where the tier kernel is not to be had.
    *
    * @param declared further programs that may be executed
+   * @param others programs of further compartments
    */
-  static async open(declared: readonly string[] = []): Promise<Arena | null> {
+  static async open(
+    declared: readonly string[] = [],
+    others: readonly string[] = [],
+  ): Promise<Arena | null> {
     const folder = new TestFolder();
     const program = buildHostile(folder);
     if (program === null) return null;
     const gone = new Map<string, PromiseWithResolvers<Gone>>();
     const libc = LIBC_PATHS.filter((path) => isThere(path));
-    const warden = new Warden(wardenPermissions([program], libc, SOURCES), systemClock, (message) => {
-      waiting(gone, message.run).resolve(message);
-    });
+    const warden = new Warden(
+      wardenPermissions([program, ...others.map((path) => Deno.realPathSync(path))], libc, SOURCES),
+      systemClock,
+      (message) => {
+        waiting(gone, message.run).resolve(message);
+      },
+    );
     try {
       const kernel = await warden.open("kernel", newServerNonce());
       const files = executableFiles([program, ...declared], {
@@ -141,16 +149,18 @@ export class Arena implements AsyncDisposable {
     const startedMs = performance.now();
     const execution = await compartment.run(order, this.scratch, signal, onOutput);
     const tookMs = performance.now() - startedMs;
-    const said = execution.status === "not_started" ? "" : text(execution.output.stdout);
+    const said = "output" in execution ? text(execution.output.stdout) : "";
     return { id: order.id, execution, tookMs, said };
   }
 
   /** Resolves when the warden says that nothing is left of a run. */
-  gone(id: string): Promise<Gone> {
-    return waiting(this.#gone, id).promise;
+  async gone(id: string): Promise<Gone> {
+    const gone = await waiting(this.#gone, id).promise;
+    this.#gone.delete(id);
+    return gone;
   }
 
-  /** Runs the program without any confinement; what it said. */
+  /** Runs the program without any confinement; returns what it said. */
   async outside(args: readonly string[]): Promise<string> {
     const { stdout } = await new Deno.Command(this.program, {
       args: [...args],

@@ -25,6 +25,8 @@ export interface ThreadRules {
 export type Confined = { readonly ok: true; readonly listener: number } | {
   readonly ok: false;
   readonly reason: string;
+  /** Whether the machine lacks what it takes, so that no other tool could be confined either. */
+  readonly machine: boolean;
 };
 
 /** prctl(2). */
@@ -32,7 +34,12 @@ const PR_SET_NO_NEW_PRIVS = 38;
 
 /** Confines the calling thread for good. */
 export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined {
-  const failed = (step: string, why: string): Confined => ({ ok: false, reason: `${step}: ${why}` });
+  const failed = (step: string, why: string): Confined => ({
+    ok: false,
+    reason: `${step}: ${why}`,
+    // The others depend on the tool's files and on what it declares.
+    machine: step !== "capabilities" && step !== "Landlock",
+  });
 
   // 1. Set-user-ID bits and file capabilities take no effect any more; the next steps require it.
   const privileges = kernel.call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -56,8 +63,8 @@ export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined 
   // Touched here so that the instructions outlive the call that points to them.
   if (listener < 0 || program.length === 0) return failed("seccomp", explainSeccomp(-listener));
 
-  // 5. So that a start which waits does not outlive the server.
-  const released = releaseListeners(kernel);
+  // 5. So that a start which waits does not outlive the server, and no program has what the server was started with.
+  const released = releaseDescriptors(kernel);
   if (released !== null) return failed("descriptors", released);
   return { ok: true, listener };
 }
@@ -65,19 +72,23 @@ export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined 
 /** unshare(2): a table of descriptors of the thread's own. */
 const CLONE_FILES = 0x400;
 
+/** fcntl(2): close the descriptor when another program is executed. */
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
 /** What a listener's descriptor is called in /proc. */
 const LISTENER = "anon_inode:seccomp notify";
 
 /**
- * Gives the thread a table of descriptors of its own and closes every listener in it; the warden keeps those of the
- * common table. A child has a copy of its thread's table until it has executed its program. With a listener in it, a
+ * Gives the thread a table of descriptors of its own, in which everything but standard input, output and error ends at
+ * execve, whoever opened it, and closes every listener in it; the warden keeps those of the common table. A child has a copy of its thread's table until it has executed its program. With a listener in it, a
  * child that waits for leave when the server is killed would keep alive what it waits for, and wait for ever; without,
  * the listeners end with the server and the attempt to execute fails with ENOSYS.
  *
  * The price is that the few descriptors of the thread's own event loop stay open in the common table when the
  * compartment dies: a compartment that is made again costs five.
  */
-function releaseListeners(kernel: Kernel): string | null {
+function releaseDescriptors(kernel: Kernel): string | null {
   const unshared = kernel.call("unshare", CLONE_FILES);
   if (unshared < 0) return `unshare: ${errnoName(-unshared)}`;
   const folder = "/proc/thread-self/fd";
@@ -85,6 +96,7 @@ function releaseListeners(kernel: Kernel): string | null {
   if (typeof descriptors === "number") return `${folder}: ${errnoName(-descriptors)}`;
   let closed = 0;
   for (const descriptor of descriptors) {
+    if (Number(descriptor) > 2) kernel.call("fcntl", Number(descriptor), F_SETFD, FD_CLOEXEC);
     if (readLink(kernel, `${folder}/${descriptor}`) !== LISTENER) continue;
     kernel.call("close", Number(descriptor));
     closed++;

@@ -29,6 +29,7 @@ export const SYSCALLS = {
   ioctl: { x86_64: 16, aarch64: 29 },
   eventfd2: { x86_64: 290, aarch64: 19 },
   unshare: { x86_64: 272, aarch64: 97 },
+  fcntl: { x86_64: 72, aarch64: 25 },
   wait4: { x86_64: 61, aarch64: 260 },
   kill: { x86_64: 62, aarch64: 129 },
   setpriority: { x86_64: 141, aarch64: 140 },
