@@ -7,7 +7,7 @@ import { hasProgram, standInManifest, TestFolder } from "./support/programs.ts";
 const options = { ignore: BINARY !== null };
 
 /** What the stand-ins start themselves: a program may execute nothing that is not declared. */
-const HELPERS = "helpers: [cat, env, head, sleep]";
+const HELPERS = "helpers: [cat, env, head, ls, sleep]";
 
 /** Declares a stand-in that runs `body`, calls it, and returns its result. */
 async function callScript(body: string, manifest = "", args: readonly string[] = []) {
@@ -82,6 +82,13 @@ Deno.test("200 MB of output: 1 MiB is kept, the rest is drained and counted (D14
   assert.equal(result.stdout.length, 1_048_576);
   assert.equal(result.truncated_stdout, true);
   assert.equal(result.truncated_stderr, false);
+});
+
+Deno.test("a program cannot open the lock by which its server is known to live", options, async () => {
+  const { result } = await callScript('ls "$HOME/../../../lock" && cat "$HOME/../../../lock"', "", []);
+  assert.equal(result.outcome, "failure");
+  assert.match(result.stdout, /\/lock$/m);
+  assert.match(result.stderr, /lock: Permission denied/);
 });
 
 Deno.test("a flood is killed where the configuration says so", options, async () => {

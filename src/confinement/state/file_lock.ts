@@ -22,7 +22,7 @@ let waiting = 0;
  * @returns the file, to be kept open, or null when somebody else holds the lock, or may hold it
  */
 export async function tryLockFile(path: string): Promise<Deno.FsFile | null> {
-  const file = Deno.openSync(path, { read: true, write: true });
+  const file = Deno.openSync(path, { write: true });
   // Deno 2.6 has no such method, and the types must be right for it too.
   const { tryLockSync } = file as { readonly tryLockSync?: (exclusive: boolean) => boolean };
   if (tryLockSync === undefined) return await lockShortly(file) ? file : null;

@@ -19,6 +19,11 @@ import { PRIVATE_FOLDER_MODE, Trash } from "./trash.ts";
 const MAKING_MS = 60_000;
 
 const PRIVATE_FILE_MODE = 0o600;
+/**
+ * To be written only: whoever can open a file can lock it, and a program, which may write nothing here, could otherwise
+ * take the lock of its dead server and pass for a living one.
+ */
+const LOCK_MODE = 0o200;
 const OTHERS_MAY_WRITE = 0o022;
 
 /** The folder of this server, open. */
@@ -165,7 +170,7 @@ function cannot(path: string, reason: string): string {
 
 /** The lock has its name only once it is held: whoever finds it free knows that its server is gone. */
 function makeLock(folder: string): Deno.FsFile {
-  const lock = Deno.openSync(`${folder}/lock.new`, { createNew: true, write: true, mode: PRIVATE_FILE_MODE });
+  const lock = Deno.openSync(`${folder}/lock.new`, { createNew: true, write: true, mode: LOCK_MODE });
   lock.lockSync(true);
   Deno.renameSync(`${folder}/lock.new`, `${folder}/lock`);
   return lock;
