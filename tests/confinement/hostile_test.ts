@@ -145,8 +145,7 @@ const TREES: readonly {
 ];
 
 Deno.test(`hostile: ${TREES.length * TIMES} trees that resist time-outs leave nothing, harm nobody, and end in time`, async (t) => {
-  const lateMs: number[] = [];
-  let trials = 0;
+  const late: { readonly kind: string; readonly ms: number }[] = [];
   let arena = await Arena.open();
   if (arena === null) return;
   for (const { kind, mode = "tree", atOnce = 5 } of TREES) {
@@ -168,8 +167,7 @@ Deno.test(`hostile: ${TREES.length * TIMES} trees that resist time-outs leave no
         // Who heeds SIGTERM must not be killed because the machine was busy.
         const killGraceMs = mode === "polite" ? 1000 : GRACE_MS;
         const outcome = await here.run(here.first, args, { deadlineMs, killGraceMs });
-        trials++;
-        lateMs.push(outcome.tookMs - deadlineMs - (mode === "polite" ? 0 : GRACE_MS));
+        late.push({ kind, ms: outcome.tookMs - deadlineMs - (mode === "polite" ? 0 : GRACE_MS) });
         ends.push(ended(outcome));
         assert.ok(life.born > 0, "the tree never came to life");
         survivors += (await here.gone(outcome.id)).survivors;
@@ -186,8 +184,13 @@ Deno.test(`hostile: ${TREES.length * TIMES} trees that resist time-outs leave no
     arena = (await Arena.open())!;
   }
   await arena[Symbol.asyncDispose]();
-  note(`${trials} time-outs, the answer after deadline and grace, ms: ${percentiles(lateMs)}`);
-  assert.ok(Math.max(...lateMs) < 1500, `an answer came ${Math.max(...lateMs).toFixed(0)} ms late`);
+  note(
+    `${late.length} time-outs, the answer after deadline and grace, ms: ${
+      percentiles(late.map(({ ms }) => ms))
+    }`,
+  );
+  const worst = late.toSorted((a, b) => b.ms - a.ms)[0]!;
+  assert.ok(worst.ms < 1500, `an answer came ${worst.ms.toFixed(0)} ms late: ${worst.kind}`);
 });
 
 /** Dead children of this process that nobody waits for. */
