@@ -10,6 +10,7 @@ import { errnoName, type Kernel } from "./linux/kernel.ts";
 import {
   type Ended,
   endProcesses,
+  killMarked,
   killOnce,
   markedProcesses,
   readSelf,
@@ -250,7 +251,7 @@ export class WardenRuns {
     run.ending ??= (async () => {
       const killed = new Set(already);
       // At once: whoever waits for the answer waits for this one.
-      if (run.root !== null && signalRoot(this.#kernel, run.root, run.tag, SIGNAL.kill)) killed.add(run.root);
+      if (run.root !== null && killMarked(this.#kernel, run.root, run.tag)) killed.add(run.root);
       this.#cgroups?.kill(run.terms.run);
       const end = await this.#endProcesses((tag) => tag === run.tag, killed);
       return { ...end, note: this.#cgroups?.explain(run.terms.run) ?? null };

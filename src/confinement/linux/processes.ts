@@ -177,6 +177,12 @@ export function markedProcesses(kernel: Kernel, wanted: (tag: bigint) => boolean
   });
 }
 
+/** Kills one process, if it still is the marked one and alive. @returns whether it was */
+export function killMarked(kernel: Kernel, pid: number, tag: bigint): boolean {
+  if (tagOf(kernel, pid) !== tag || readFacts(kernel, pid)?.alive !== true) return false;
+  return kernel.call("kill", pid, SIGNAL.kill) === 0;
+}
+
 /**
  * Sends a signal to a run's first process and the group that it leads, if that process is still the marked one.
  *
