@@ -9,10 +9,11 @@ import { type Refusal, REFUSAL_ANSWERS, refusalBody } from "../core/refusal.ts";
 import { exitCodeOf, type RunResult } from "../core/result.ts";
 import { escapeControls, escapeControlsInJson, quote } from "../core/text.ts";
 import { jsonFromText } from "../policy/value.ts";
+import type { RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
 import { readArguments } from "./arguments.ts";
 import type { Command, Io } from "./command.ts";
-import { startEngine } from "./engine.ts";
+import { type Engine, startEngine } from "./engine.ts";
 import { configFlags, configOptions } from "./options.ts";
 import { readSetup } from "./setup.ts";
 
@@ -43,28 +44,33 @@ export const run: Command = async (invocation) => {
   const parameters = readParameters(tool === undefined ? [] : options.param, tool);
   if (!parameters.ok) return refused(parameters.refusal, options.json, io);
   const engine = await startEngine(setup, options.tool, io);
-  await engine.seal();
-  await engine.confined();
-  const cancelled = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => cancelled.abort());
-  }
   const request: RunRequest = {
     parameters: parameters.value,
     ...(options.target !== undefined && { target: options.target }),
     ...(options.extraArgs !== undefined && { extra_args: options.extraArgs }),
     ...(options.timeout !== undefined && { timeout_sec: options.timeout }),
   };
-  const answer = await engine.pipeline.run(options.tool, request, {
-    signal: cancelled.signal,
-    mayIntrude: true,
-  });
-  await engine.close();
+  const answer = await answerOnce(engine, options.tool, request);
   if (answer.kind === "refusal") return refused(answer.refusal, options.json, io);
   if (options.json) io.stdout(`${escapeControlsInJson(JSON.stringify(answer.result, null, 2))}\n`);
   else printResult(answer.result, answer.summary, io);
   return exitCodeOf(answer.result);
 };
+
+/** Starts the engine up, runs once, and ends it, however that goes: nothing that was run is left. */
+async function answerOnce(engine: Engine, tool: string, request: RunRequest): Promise<RunAnswer> {
+  const cancelled = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => cancelled.abort());
+  }
+  try {
+    await engine.seal();
+    await engine.confined();
+    return await engine.pipeline.run(tool, request, { signal: cancelled.signal, mayIntrude: true });
+  } finally {
+    await engine.close();
+  }
+}
 
 function readParameters(
   pairs: readonly string[],

@@ -39,7 +39,10 @@ export const run: Command = async (invocation) => {
     sealed.resolve();
     // A client over stdio may begin to speak meanwhile; its runs wait for the same decision.
     const listener = bound ?? await (await stdio)!.listenStdio(setup, engine);
-    await Promise.race([engine.confined(), signals.first]);
+    const confined = engine.confined();
+    // Whoever stops the server meanwhile does not wait to hear that it could not have begun.
+    confined.catch(() => {});
+    await Promise.race([confined, signals.first]);
     announce(engine, listener, io);
     const end = await untilStopped(signals, listener, engine, setup);
     if (end.lost === null) return EXIT.ok;
