@@ -55,7 +55,17 @@ export class Listeners {
         view.setInt32(index * ENTRY_BYTES, descriptor, true);
         view.setInt16(index * ENTRY_BYTES + 4, POLLIN, true);
       }
-      const ready = await this.#kernel.callInBackground("ppoll", entries, descriptors.length, null, null, 0);
+      // Not the buffer itself: the wait outlasts a warden that is closed.
+      const outside = this.#kernel.outside(entries);
+      const ready = await this.#kernel.callInBackground(
+        "ppoll",
+        outside.address,
+        descriptors.length,
+        null,
+        null,
+        0,
+      );
+      outside.take();
       // Interrupted.
       if (ready < 0) continue;
       for (const [index, descriptor] of descriptors.entries()) {

@@ -78,7 +78,9 @@ export function oneOf(...options: readonly unknown[]): Check {
 
 /** At most `maxLength` bytes, in a buffer that is no longer either: a view is sent with all of its buffer. */
 export function bytesUpTo(maxLength: number): Check {
-  return (value) => value instanceof Uint8Array && value.buffer.byteLength <= maxLength;
+  return (value) =>
+    value instanceof Uint8Array && value.buffer instanceof ArrayBuffer &&
+    value.buffer.byteLength <= maxLength;
 }
 
 /** A list of at most `maxItems`, each of which `check` takes, without holes or properties of its own. */

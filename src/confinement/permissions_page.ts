@@ -50,7 +50,7 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
   ],
   [
     "Space on the disk, and processes without a cgroup",
-    "A file may be as large as `limits.file_size_mb`, but how many there are below the scratch folder is not counted before they are removed; nor are processes, though all of them come after the server where processors are short (niceness 10).",
+    "A file may be as large as `limits.file_size_mb`, but how many there are below the scratch folder is not counted before they are removed; nor are processes, though all of them come after the server where processors are short (niceness 5).",
   ],
   [
     "A machine without descriptors left",

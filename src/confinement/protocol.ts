@@ -79,9 +79,12 @@ const ENDING = hasExactly({
   heldOpen: oneOf(true, false),
 });
 
+/** Bytes that the sender cannot change or lengthen any more. */
+const isOwnBytes = (value: unknown) => value instanceof Uint8Array && value.buffer instanceof ArrayBuffer;
+
 /** Whether `data` is a message that a compartment may send. Bytes are bounded where they are kept. */
 export const isFromCompartment: (data: unknown) => data is FromCompartment = messageCheck<FromCompartment>({
-  output: { id: name, stream: oneOf("stdout", "stderr"), bytes: (value) => value instanceof Uint8Array },
+  output: { id: name, stream: oneOf("stdout", "stderr"), bytes: isOwnBytes },
   ended: { id: name, ending: ENDING },
   not_started: { id: name, reason: text },
 });

@@ -101,6 +101,7 @@ export class Warden implements CompartmentWarden {
     if (this.#closed) this.#opened.reject(new Error("there is no warden any more"));
     const { port1, port2 } = new MessageChannel();
     this.#undertaker = tier === "kernel" ? port1 : null;
+    if (tier === "basic") port1.close();
     this.#send({ type: "open", tier, nonce, undertaker: port2 }, [port2]);
     if (this.#pings === 0) this.#beat();
     return this.#opened.promise;
@@ -149,6 +150,7 @@ export class Warden implements CompartmentWarden {
     this.#closed = true;
     this.#answered.resolve();
     this.#cancelHeartbeat();
+    this.#undertaker?.close();
     this.#worker.terminate();
   }
 

@@ -33,7 +33,7 @@ const PRIO_PROCESS = 0;
  * Programs come after the server where the processors are too few for both: whatever they do, it answers, and ends them
  * in time. Nobody but root can take the value back.
  */
-const NICENESS = 10;
+const NICENESS = 5;
 
 /** How often the last act looks for what is still alive: killed processes take a moment to end. */
 const LAST_LOOKS = 1000;

@@ -104,6 +104,11 @@ export interface LiveKernel extends Kernel {
    * program's start goes. Returns the error number, ENOENT when everything let it pass.
    */
   spawnNothing(path: string): number;
+  /**
+   * A copy of `bytes` in memory of the C library, for a call in the background: when this thread ends, its own memory
+   * goes with it, and the kernel may still write then. `take` copies it back and frees it.
+   */
+  outside(bytes: Uint8Array<ArrayBuffer>): { readonly address: bigint; take(): void };
   /** Unloads the library. */
   close(): void;
 }
@@ -117,6 +122,11 @@ const SYMBOLS = {
   // answers with the address of a buffer, and copies out of memory that is known by its address.
   address_of: { name: "memmove", parameters: ["buffer", "buffer", "usize"], result: "u64" },
   copy_from: { name: "memmove", parameters: ["buffer", "pointer", "usize"], result: "u64" },
+  // malloc(3), for memory that no isolate owns.
+  malloc: { parameters: ["usize"], result: "pointer" },
+  free: { parameters: ["pointer"], result: "void" },
+  address_at: { name: "memmove", parameters: ["pointer", "pointer", "usize"], result: "u64" },
+  copy_to: { name: "memmove", parameters: ["pointer", "buffer", "usize"], result: "u64" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
 
@@ -193,6 +203,18 @@ function kernelOf(
       const argv = new BigUint64Array([addressOf(name), 0n]);
       const environment = new BigUint64Array([0n]);
       return symbols.posix_spawn(pid, name, 0n, 0n, argv, environment);
+    },
+    outside(bytes) {
+      const length = BigInt(bytes.length);
+      const pointer = symbols.malloc(length);
+      symbols.copy_to(pointer, bytes, length);
+      return {
+        address: symbols.address_at(pointer, pointer, 0n),
+        take() {
+          symbols.copy_from(bytes, pointer, length);
+          symbols.free(pointer);
+        },
+      };
     },
     close: () => library.close(),
   };
