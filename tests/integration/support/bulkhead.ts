@@ -124,18 +124,22 @@ export async function startHttp(args: readonly string[]): Promise<HttpServer> {
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  const url = await readyUrl(child.stderr);
+  const { url, logEnded } = await readLog(child.stderr);
   let ended = false;
   const status = child.status.finally(() => ended = true);
   const stop = async (signal: Deno.Signal = "SIGTERM") => {
     if (!ended) child.kill(signal);
-    return (await status).code;
+    const { code } = await status;
+    await logEnded;
+    return code;
   };
   return { url, pid: child.pid, stop, [Symbol.asyncDispose]: async () => void await stop() };
 }
 
 /** Reads the log until the ready line, and on in the background, so that the pipe never fills. */
-async function readyUrl(log: ReadableStream<Uint8Array>): Promise<string> {
+async function readLog(
+  log: ReadableStream<Uint8Array>,
+): Promise<{ readonly url: string; readonly logEnded: Promise<void> }> {
   const reader = log.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -144,9 +148,9 @@ async function readyUrl(log: ReadableStream<Uint8Array>): Promise<string> {
     text += value;
     const url = /ready on (http:\S+?);/.exec(text)?.[1];
     if (url === undefined) continue;
-    void (async () => {
+    const logEnded = (async () => {
       while (!(await reader.read()).done);
     })();
-    return url;
+    return { url, logEnded };
   }
 }
