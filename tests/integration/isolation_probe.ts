@@ -9,16 +9,17 @@ import { startEngine } from "../../src/cli/engine.ts";
 import { readSetup } from "../../src/cli/setup.ts";
 import { systemIo } from "../../src/cli/system.ts";
 import { type Attempt, tryAll } from "../../src/confinement/attempts.ts";
-import { LIBC_PATHS } from "../../src/confinement/linux/kernel.ts";
+import { LIBC_PATHS, openKernel } from "../../src/confinement/linux/kernel.ts";
 import { workerSourceFolder } from "../../src/confinement/permissions.ts";
 import { Probe } from "../../src/confinement/proofs.ts";
 import { scribePermissions } from "../../src/confinement/scribe.ts";
 import { compartmentPermissions, wardenPermissions } from "../../src/confinement/workers.ts";
 
 const setup = readSetup({ tools: [], allowTargets: ["loopback"] }, systemIo);
-const engine = await startEngine(setup, null, systemIo);
-await engine.confined();
-const libc = engine.confinement.decision.kernel!.libc;
+const kernel = openKernel();
+if ("reason" in kernel) throw new Error(kernel.reason);
+const libc = kernel.path;
+kernel.close();
 const sources = workerSourceFolder()!;
 const plan = {
   programs: ["/usr/bin/curl", "/usr/bin/openssl", "/bin/sh"],
@@ -31,6 +32,7 @@ const plan = {
 const allowed = (attempts: readonly Attempt[]) =>
   attempts.filter(({ allowed }) => allowed).map(({ what }) => what);
 
+// All this before there are compartments: while they come up they copy what this process has open, pipes too.
 const before = allowed(await tryAll(plan));
 const inside = async (permissions: Deno.PermissionOptionsObject) =>
   allowed(await new Probe(permissions).tryAll(plan));
@@ -40,6 +42,8 @@ const threads = {
   warden: await inside(wardenPermissions(["/usr/bin/curl", "/usr/bin/openssl"], LIBC_PATHS, sources)),
   scribe: await inside(scribePermissions(setup.stateFolder!, null)),
 };
+const engine = await startEngine(setup, null, systemIo);
+await engine.confined();
 await engine.seal();
 const after = allowed(await tryAll(plan));
 
