@@ -6,6 +6,8 @@
  * @module
  */
 
+import { type Architecture, type SyscallName, SYSCALLS } from "./syscalls.ts";
+
 /** Where glibc is, by distribution and architecture; nothing else is ever loaded. */
 export const LIBC_PATHS: readonly string[] = [
   "/lib/x86_64-linux-gnu/libc.so.6",
@@ -14,48 +16,6 @@ export const LIBC_PATHS: readonly string[] = [
   "/usr/lib64/libc.so.6",
   "/usr/lib/libc.so.6",
 ];
-
-/** The architectures whose numbers are known here. */
-export type Architecture = "x86_64" | "aarch64";
-
-/**
- * System call numbers: x86_64 from the kernel's arch/x86/entry/syscalls/syscall_64.tbl, aarch64 from
- * include/uapi/asm-generic/unistd.h.
- */
-export const SYSCALLS = {
-  read: { x86_64: 0, aarch64: 63 },
-  write: { x86_64: 1, aarch64: 64 },
-  close: { x86_64: 3, aarch64: 57 },
-  ioctl: { x86_64: 16, aarch64: 29 },
-  eventfd2: { x86_64: 290, aarch64: 19 },
-  unshare: { x86_64: 272, aarch64: 97 },
-  fcntl: { x86_64: 72, aarch64: 25 },
-  wait4: { x86_64: 61, aarch64: 260 },
-  kill: { x86_64: 62, aarch64: 129 },
-  setpriority: { x86_64: 141, aarch64: 140 },
-  setpgid: { x86_64: 109, aarch64: 154 },
-  getpid: { x86_64: 39, aarch64: 172 },
-  getsid: { x86_64: 124, aarch64: 156 },
-  capget: { x86_64: 125, aarch64: 90 },
-  capset: { x86_64: 126, aarch64: 91 },
-  prctl: { x86_64: 157, aarch64: 167 },
-  getxattr: { x86_64: 191, aarch64: 8 },
-  getdents64: { x86_64: 217, aarch64: 61 },
-  openat: { x86_64: 257, aarch64: 56 },
-  mkdirat: { x86_64: 258, aarch64: 34 },
-  unlinkat: { x86_64: 263, aarch64: 35 },
-  readlinkat: { x86_64: 267, aarch64: 78 },
-  faccessat: { x86_64: 269, aarch64: 48 },
-  ppoll: { x86_64: 271, aarch64: 73 },
-  prlimit64: { x86_64: 302, aarch64: 261 },
-  seccomp: { x86_64: 317, aarch64: 277 },
-  landlock_create_ruleset: { x86_64: 444, aarch64: 444 },
-  landlock_add_rule: { x86_64: 445, aarch64: 445 },
-  landlock_restrict_self: { x86_64: 446, aarch64: 446 },
-} as const satisfies Record<string, Record<Architecture, number>>;
-
-/** The name of a system call that is used. */
-export type SyscallName = keyof typeof SYSCALLS;
 
 /** An argument: a number, or a buffer or text (passed as a pointer), or null. Texts are NUL-terminated here. */
 export type SyscallArgument = number | bigint | Uint8Array<ArrayBuffer> | string | null;
@@ -172,7 +132,9 @@ function kernelOf(
       return addressOf(buffer);
     };
     const [a, b, c, d, e, f] = args;
-    const number = BigInt(SYSCALLS[name][architecture]);
+    const known = SYSCALLS[name][architecture];
+    if (known === null) throw new Error(`${architecture} has no system call ${name}`);
+    const number = BigInt(known);
     held.add(buffers);
     return { words: [number, word(a), word(b), word(c), word(d), word(e), word(f)] as const, buffers };
   };
@@ -207,6 +169,7 @@ function kernelOf(
     outside(bytes) {
       const length = BigInt(bytes.length);
       const pointer = symbols.malloc(length);
+      if (pointer === null) throw new Error("there is no memory left");
       symbols.copy_to(pointer, bytes, length);
       return {
         address: symbols.address_at(pointer, pointer, 0n),

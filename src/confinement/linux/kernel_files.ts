@@ -8,7 +8,8 @@
  *
  * @module
  */
-import { ERRNO, type Kernel, type SyscallArgument, type SyscallName } from "./kernel.ts";
+import { ERRNO, type Kernel, type SyscallArgument } from "./kernel.ts";
+import type { SyscallName } from "./syscalls.ts";
 
 /** Take the working folder where a path is relative, which no path here is; openat(2). */
 const AT_FDCWD = -100;

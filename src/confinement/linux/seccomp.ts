@@ -5,8 +5,8 @@
  *
  * @module
  */
-import type { Architecture } from "./kernel.ts";
-import { DATA, FILTERED } from "./seccomp_filter.ts";
+import { DATA } from "./seccomp_filter.ts";
+import { type Architecture, SYSCALLS } from "./syscalls.ts";
 
 /** seccomp(2): operations and flags. */
 export const SECCOMP = { setModeFilter: 1, getNotificationSizes: 3, flagNewListener: 8 } as const;
@@ -41,9 +41,9 @@ export function readNotification(bytes: Uint8Array<ArrayBuffer>, architecture: A
   // struct seccomp_data begins at 16. The arguments are in registers, so nobody changes them any more.
   const call = view.getInt32(16 + DATA.nr, true);
   const argument = (index: number) => view.getInt32(16 + DATA.low(index), true);
-  const wants = call === FILTERED.setpgid[architecture]
+  const wants = call === SYSCALLS.setpgid[architecture]
     ? { reach: argument(1) }
-    : call === FILTERED.execve[architecture] || call === FILTERED.execveat[architecture]
+    : call === SYSCALLS.execve[architecture] || call === SYSCALLS.execveat[architecture]
     ? "execute"
     // A group is known by the process that leads it; -1, everybody, by none.
     : { reach: Math.abs(argument(0)) };

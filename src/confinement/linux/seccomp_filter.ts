@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Architecture } from "./kernel.ts";
+import { type Architecture, type SyscallName, SYSCALLS } from "./syscalls.ts";
 
 /** What the filter answers; include/uapi/linux/seccomp.h. */
 const RETURN = {
@@ -25,77 +25,39 @@ const AUDIT_ARCH: Readonly<Record<Architecture, number>> = { x86_64: 0xc000_003e
 /** x32 programs share the x86_64 architecture and set this bit in the number; arch/x86/include/uapi/asm/unistd.h. */
 const X32_SYSCALL_BIT = 0x4000_0000;
 
-/** A system call's number by architecture; null where the architecture has no such call. */
-type Numbers = Readonly<Record<Architecture, number | null>>;
-
-/** The system calls that the filter looks at more closely; the tables named in `kernel.ts`. */
-export const FILTERED = {
-  execve: { x86_64: 59, aarch64: 221 },
-  execveat: { x86_64: 322, aarch64: 281 },
-  kill: { x86_64: 62, aarch64: 129 },
-  tkill: { x86_64: 200, aarch64: 130 },
-  tgkill: { x86_64: 234, aarch64: 131 },
-  setpgid: { x86_64: 109, aarch64: 154 },
-  clone: { x86_64: 56, aarch64: 220 },
-  unshare: { x86_64: 272, aarch64: 97 },
-  setrlimit: { x86_64: 160, aarch64: 164 },
-  prlimit64: { x86_64: 302, aarch64: 261 },
-  setpriority: { x86_64: 141, aarch64: 140 },
-  ioprio_set: { x86_64: 251, aarch64: 30 },
-  fcntl: { x86_64: 72, aarch64: 25 },
-  ioctl: { x86_64: 16, aarch64: 29 },
-} as const satisfies Readonly<Record<string, Numbers>>;
-
 /** Scheduling, by its first argument: a process may change its own, and no other's. */
-const OWN_ONLY: Readonly<Record<string, Numbers>> = {
-  sched_setparam: { x86_64: 142, aarch64: 118 },
-  sched_setscheduler: { x86_64: 144, aarch64: 119 },
-  sched_setaffinity: { x86_64: 203, aarch64: 122 },
-  sched_setattr: { x86_64: 314, aarch64: 274 },
-};
+const OWN_ONLY: readonly SyscallName[] = [
+  "sched_setparam",
+  "sched_setscheduler",
+  "sched_setaffinity",
+  "sched_setattr",
+];
 
 /** Refused with EPERM: no network tool's business. */
-const REFUSED: Readonly<Record<string, Numbers>> = {
+const REFUSED: readonly SyscallName[] = [
   // Looking into other processes; all runs belong to one user.
-  ptrace: { x86_64: 101, aarch64: 117 },
-  process_vm_readv: { x86_64: 310, aarch64: 270 },
-  process_vm_writev: { x86_64: 311, aarch64: 271 },
-  kcmp: { x86_64: 312, aarch64: 272 },
-  pidfd_getfd: { x86_64: 438, aarch64: 438 },
+  ...["ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd"] as const,
   // Rare ways to send a signal.
-  rt_sigqueueinfo: { x86_64: 129, aarch64: 138 },
-  rt_tgsigqueueinfo: { x86_64: 297, aarch64: 240 },
+  ...["rt_sigqueueinfo", "rt_tgsigqueueinfo"] as const,
   // Files that have no place where Landlock could look.
-  memfd_create: { x86_64: 319, aarch64: 279 },
+  "memfd_create",
   // Memory that outlives its process, and is counted nowhere.
-  shmget: { x86_64: 29, aarch64: 194 },
-  msgget: { x86_64: 68, aarch64: 186 },
-  semget: { x86_64: 64, aarch64: 190 },
-  mq_open: { x86_64: 240, aarch64: 180 },
-  add_key: { x86_64: 248, aarch64: 217 },
-  request_key: { x86_64: 249, aarch64: 218 },
-  keyctl: { x86_64: 250, aarch64: 219 },
+  ...["shmget", "msgget", "semget", "mq_open", "add_key", "request_key", "keyctl"] as const,
   // What Landlock does not look at: modes, owners and attributes of files that the same user owns.
-  chmod: { x86_64: 90, aarch64: null },
-  fchmod: { x86_64: 91, aarch64: 52 },
-  fchmodat: { x86_64: 268, aarch64: 53 },
-  fchmodat2: { x86_64: 452, aarch64: 452 },
-  chown: { x86_64: 92, aarch64: null },
-  fchown: { x86_64: 93, aarch64: 55 },
-  lchown: { x86_64: 94, aarch64: null },
-  fchownat: { x86_64: 260, aarch64: 54 },
-  setxattr: { x86_64: 188, aarch64: 5 },
-  lsetxattr: { x86_64: 189, aarch64: 6 },
-  fsetxattr: { x86_64: 190, aarch64: 7 },
-  setns: { x86_64: 308, aarch64: 268 },
-};
+  ...["chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"] as const,
+  ...["setxattr", "lsetxattr", "fsetxattr", "setxattrat"] as const,
+  ...["removexattr", "lremovexattr", "fremovexattr", "removexattrat"] as const,
+  "setns",
+];
 
 /** Answered as by an older kernel, ENOSYS, for which programs have another way. */
-const UNKNOWN: Readonly<Record<string, Numbers>> = {
+const UNKNOWN: readonly SyscallName[] = [
   // Its flags are in memory, where a filter cannot look; the C library takes clone(2) instead.
-  clone3: { x86_64: 435, aarch64: 435 },
-  pidfd_send_signal: { x86_64: 424, aarch64: 424 },
-};
+  "clone3",
+  "pidfd_send_signal",
+  // What is asked for through a ring passes no filter.
+  "io_uring_setup",
+];
 
 /**
  * The flags of clone(2) and unshare(2) that make a namespace: mount, cgroup, UTS, IPC, user, PID, network. In a user
@@ -107,6 +69,12 @@ const CLONE_NAMESPACES = 0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 |
 /** setpriority(2) and ioprio_set(2): by process, rather than by group or by user. */
 const PRIO_PROCESS = 0;
 const IOPRIO_WHO_PROCESS = 1;
+
+/**
+ * prctl(2): a process that makes itself undumpable vanishes for other processes of its user where /proc is mounted with
+ * hidepid, and nobody could end it.
+ */
+const PR_SET_DUMPABLE = 4;
 
 /** Having somebody else sent a signal when input comes: fcntl(2), and the older requests of ioctl(2). */
 const F_SETOWN = 8;
@@ -153,9 +121,9 @@ export interface FilterTerms {
  * process and to the same Landlock domain as the programs that it starts, and so do all runs of the tool.
  */
 function lines({ architecture, tagResource }: FilterTerms): Line[] {
-  const whenAny = (calls: Readonly<Record<string, Numbers>>, then: string): Line[] =>
-    Object.values(calls).flatMap((numbers) => {
-      const equal = numbers[architecture];
+  const whenAny = (names: readonly SyscallName[], then: string): Line[] =>
+    names.flatMap((name) => {
+      const equal = SYSCALLS[name][architecture];
       return equal === null ? [] : [{ equal, then }];
     });
   return [
@@ -164,20 +132,17 @@ function lines({ architecture, tagResource }: FilterTerms): Line[] {
     { equal: AUDIT_ARCH[architecture], otherwise: "kill process" },
     { load: DATA.nr },
     ...(architecture === "x86_64" ? [{ atLeast: X32_SYSCALL_BIT, then: "no such call" }] : []),
-    { equal: FILTERED.execve[architecture], then: "notify" },
-    { equal: FILTERED.execveat[architecture], then: "notify" },
-    { equal: FILTERED.tkill[architecture], then: "notify" },
-    { equal: FILTERED.tgkill[architecture], then: "notify" },
-    { equal: FILTERED.kill[architecture], then: "kill" },
-    { equal: FILTERED.setpgid[architecture], then: "setpgid" },
-    { equal: FILTERED.clone[architecture], then: "clone" },
-    { equal: FILTERED.unshare[architecture], then: "clone" },
-    { equal: FILTERED.fcntl[architecture], then: "fcntl" },
-    { equal: FILTERED.ioctl[architecture], then: "ioctl" },
-    { equal: FILTERED.prlimit64[architecture], then: "prlimit64" },
-    { equal: FILTERED.setrlimit[architecture], then: "setrlimit" },
-    { equal: FILTERED.setpriority[architecture], then: "setpriority" },
-    { equal: FILTERED.ioprio_set[architecture], then: "ioprio_set" },
+    ...whenAny(["execve", "execveat", "tkill", "tgkill"], "notify"),
+    ...whenAny(["kill"], "kill"),
+    ...whenAny(["setpgid"], "setpgid"),
+    ...whenAny(["clone", "unshare"], "clone"),
+    ...whenAny(["fcntl"], "fcntl"),
+    ...whenAny(["ioctl"], "ioctl"),
+    ...whenAny(["prlimit64"], "prlimit64"),
+    ...whenAny(["setrlimit"], "setrlimit"),
+    ...whenAny(["setpriority"], "setpriority"),
+    ...whenAny(["ioprio_set"], "ioprio_set"),
+    ...whenAny(["prctl"], "prctl"),
     ...whenAny(OWN_ONLY, "only oneself"),
     ...whenAny(REFUSED, "refuse"),
     ...whenAny(UNKNOWN, "no such call"),
@@ -219,6 +184,10 @@ function lines({ architecture, tagResource }: FilterTerms): Line[] {
     { label: "clone" },
     { load: DATA.low(0) },
     { anyBit: CLONE_NAMESPACES, then: "refuse", otherwise: "allow" },
+    // prctl(operation, ...)
+    { label: "prctl" },
+    { load: DATA.low(0) },
+    { equal: PR_SET_DUMPABLE, then: "refuse", otherwise: "allow" },
     // setpriority(which, who, priority) and ioprio_set(which, who, priority): 0 is the caller.
     { label: "setpriority" },
     { load: DATA.low(0) },

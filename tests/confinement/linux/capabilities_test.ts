@@ -7,7 +7,8 @@ import {
   readCapabilities,
   reduceCapabilities,
 } from "../../../src/confinement/linux/capabilities.ts";
-import type { Kernel, SyscallArgument, SyscallName } from "../../../src/confinement/linux/kernel.ts";
+import type { Kernel, SyscallArgument } from "../../../src/confinement/linux/kernel.ts";
+import type { SyscallName } from "../../../src/confinement/linux/syscalls.ts";
 
 const [EPERM, EFAULT, EINVAL, ENOSYS] = [1, 14, 22, 38] as const;
 const [SETPCAP, NET_RAW] = [8, 13] as const;

@@ -6,7 +6,8 @@
  */
 import assert from "node:assert/strict";
 import { type Cgroups, openCgroups } from "../../../src/confinement/linux/cgroup.ts";
-import type { Kernel, SyscallArgument, SyscallName } from "../../../src/confinement/linux/kernel.ts";
+import type { Kernel, SyscallArgument } from "../../../src/confinement/linux/kernel.ts";
+import type { SyscallName } from "../../../src/confinement/linux/syscalls.ts";
 
 const [ENOENT, ESRCH, EACCES, EBUSY, EEXIST, EINVAL, ENODATA] = [2, 3, 13, 16, 17, 22, 61] as const;
 

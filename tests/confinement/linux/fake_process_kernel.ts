@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { Kernel, SyscallArgument, SyscallName } from "../../../src/confinement/linux/kernel.ts";
+import type { Kernel, SyscallArgument } from "../../../src/confinement/linux/kernel.ts";
+import type { SyscallName } from "../../../src/confinement/linux/syscalls.ts";
 import { TAG_RESOURCE } from "../../../src/confinement/linux/run_tag.ts";
 
 const [EPERM, ENOENT, ESRCH, ECHILD, EACCES] = [1, 2, 3, 10, 13] as const;

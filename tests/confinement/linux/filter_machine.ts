@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Architecture } from "../../../src/confinement/linux/kernel.ts";
+import type { Architecture } from "../../../src/confinement/linux/syscalls.ts";
 
 /** One instruction, taken apart. */
 export interface Instruction {
@@ -133,6 +133,9 @@ export const NUMBERS: Readonly<Record<Architecture, Readonly<Record<string, numb
     lsetxattr: 189,
     fsetxattr: 190,
     getxattr: 191,
+    removexattr: 197,
+    lremovexattr: 198,
+    fremovexattr: 199,
     tkill: 200,
     sched_setaffinity: 203,
     sched_getaffinity: 204,
@@ -157,16 +160,22 @@ export const NUMBERS: Readonly<Record<Architecture, Readonly<Record<string, numb
     memfd_create: 319,
     execveat: 322,
     pidfd_send_signal: 424,
+    io_uring_setup: 425,
     pidfd_open: 434,
     clone3: 435,
     pidfd_getfd: 438,
     fchmodat2: 452,
+    setxattrat: 463,
+    removexattrat: 466,
   },
   aarch64: {
     setxattr: 5,
     lsetxattr: 6,
     fsetxattr: 7,
     getxattr: 8,
+    removexattr: 14,
+    lremovexattr: 15,
+    fremovexattr: 16,
     fcntl: 25,
     ioctl: 29,
     ioprio_set: 30,
@@ -213,9 +222,12 @@ export const NUMBERS: Readonly<Record<Architecture, Readonly<Record<string, numb
     memfd_create: 279,
     execveat: 281,
     pidfd_send_signal: 424,
+    io_uring_setup: 425,
     pidfd_open: 434,
     clone3: 435,
     pidfd_getfd: 438,
     fchmodat2: 452,
+    setxattrat: 463,
+    removexattrat: 466,
   },
 };

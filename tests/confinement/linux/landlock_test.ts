@@ -6,8 +6,8 @@ import {
   LIBC_PATHS,
   openKernel,
   type SyscallArgument,
-  type SyscallName,
 } from "../../../src/confinement/linux/kernel.ts";
+import type { SyscallName } from "../../../src/confinement/linux/syscalls.ts";
 import {
   landlockAbi,
   landlockRules,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Architecture } from "../../../src/confinement/linux/kernel.ts";
+import type { Architecture } from "../../../src/confinement/linux/syscalls.ts";
 import { TAG_RESOURCE } from "../../../src/confinement/linux/run_tag.ts";
 import {
   NOTIFICATION_BYTES,
@@ -41,7 +41,8 @@ const REFUSED = [
   ...["rt_sigqueueinfo", "rt_tgsigqueueinfo", "memfd_create", "setns"],
   ...["shmget", "msgget", "semget", "mq_open", "add_key", "request_key", "keyctl"],
   ...["chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"],
-  ...["setxattr", "lsetxattr", "fsetxattr"],
+  ...["setxattr", "lsetxattr", "fsetxattr", "setxattrat"],
+  ...["removexattr", "lremovexattr", "fremovexattr", "removexattrat"],
 ];
 
 /** What the filter is meant to answer, said without jumps: by name, with the arguments as the kernel takes them. */
@@ -83,8 +84,11 @@ function intended(architecture: Architecture, { arch, nr, args }: Call): Verdict
     case "sched_setaffinity":
     case "sched_setattr":
       return refusedWhen(int(0) !== 0);
+    case "prctl":
+      return refusedWhen(int(0) === 4);
     case "clone3":
     case "pidfd_send_signal":
+    case "io_uring_setup":
       return ENOSYS;
     default:
       return refusedWhen(name !== undefined && REFUSED.includes(name));
@@ -94,7 +98,24 @@ function intended(architecture: Architecture, { arch, nr, args }: Call): Verdict
 /** Numbers at which something may change, in 64 bits, with a high half that must or must not matter. */
 const argument = fc.tuple(
   fc.oneof(
-    fc.constantFrom(0, 1, -1, -SERVER, SERVER, 2 ** 31 - 1, -(2 ** 31), 0x80, 0x81, 0x7f, 8, 15, 9, 10, 11),
+    fc.constantFrom(
+      0,
+      1,
+      4,
+      -1,
+      -SERVER,
+      SERVER,
+      2 ** 31 - 1,
+      -(2 ** 31),
+      0x80,
+      0x81,
+      0x7f,
+      8,
+      15,
+      9,
+      10,
+      11,
+    ),
     fc.constantFrom(0x8901, 0x8902, 0x8903, 0x5412, 0x541c, TAG_RESOURCE, TAG_RESOURCE + 2 ** 8),
     fc.constantFrom(...NAMESPACES, 0x11, 0x3d0f00),
     fc.integer({ min: -(2 ** 31), max: 2 ** 32 - 1 }),
