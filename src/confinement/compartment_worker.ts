@@ -30,7 +30,7 @@ interface Opening {
 
 /** The runs that go on here, and how to stop them. */
 const running = new Map<string, (cause: StopCause) => void>();
-/** Their first processes, for the time when there is no warden any more. */
+/** Their programs, for tier basic when there is no warden any more. */
 const children = new Map<string, Deno.ChildProcess>();
 /** Runs that could not be started, waiting for the warden's reason. */
 const refusals = new Map<string, (reason: string | null) => void>();
@@ -78,7 +78,8 @@ function confine(rules: ThreadRules): boolean {
 function takeOrder(opening: Opening, message: ToCompartment): void {
   if (message.type === "run") void execute(opening, message.order);
   else if (message.type === "cancel") running.get(message.id)?.("cancelled");
-  else for (const child of children.values()) signal(child, "SIGKILL");
+  // In tier kernel the undertaker does: a signal would be asked of a warden that does not answer.
+  else if (!opening.wardenKills) { for (const child of children.values()) signal(child, "SIGKILL"); }
 }
 
 async function execute(opening: Opening, order: InsideOrder): Promise<void> {

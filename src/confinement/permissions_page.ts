@@ -53,10 +53,6 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
     "A file may be as large as `limits.file_size_mb`, but how many there are below the scratch folder is not counted before they are removed; nor are processes, though all of them come after the server where processors are short (niceness 5).",
   ],
   [
-    "Processes that /proc does not list",
-    "Where /proc is mounted with `hidepid` (systemd's `ProtectProc=invisible` does the same), a process that an ordinary user's program leaves behind and makes undumpable is not found, and lives on with its limits. Run the server without that option.",
-  ],
-  [
     "A machine without descriptors left",
     "When the server's user has used up what it may open, the warden cannot look at processes any more and fails; the server stops rather than go on without it, and what still runs is ended at the next start.",
   ],

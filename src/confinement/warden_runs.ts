@@ -1,12 +1,10 @@
 /**
- * The warden's care for runs: landing limits on a program before its first instruction, and ending every process of a
- * run. It knows a run by its mark, its ceilings and its first process; not what it is told to do, nor what it prints.
+ * The warden's care for runs, from the landing of their limits to the end of their last process. It knows a run by its mark, its ceilings and its first process; not what it is told to do, nor what it prints.
  *
  * @module
  */
 import { leftovers } from "./linux/cgroup.ts";
-import { landLimits, limitsOf, ownHardLimits, readLimit, RESOURCE } from "./linux/ceilings.ts";
-import { errnoName, type Kernel } from "./linux/kernel.ts";
+import type { Kernel } from "./linux/kernel.ts";
 import {
   type Ended,
   endProcesses,
@@ -20,44 +18,18 @@ import {
   tagOf,
   waitForAdopted,
 } from "./linux/processes.ts";
-import { nonceOfTag, runTag, type ServerNonce, TAG_RESOURCE } from "./linux/run_tag.ts";
-import type { RunTerms, TreeCeilings } from "./warden_protocol.ts";
+import { nonceOfTag, runTag, type ServerNonce } from "./linux/run_tag.ts";
+import { Landing, type RunGroups } from "./landing.ts";
+import type { RunTerms } from "./warden_protocol.ts";
 
 /** Ended runs are looked through together: one look at all processes for a burst of short runs. */
 const SWEEP_DELAY_MS = 10;
-
-/** setpriority(2). */
-const PRIO_PROCESS = 0;
-
-/**
- * Programs come after the server where the processors are too few for both: whatever they do, it answers, and ends them
- * in time. Nobody but root can take the value back.
- */
-const NICENESS = 5;
 
 /** How often the last act looks for what is still alive: killed processes take a moment to end. */
 const LAST_LOOKS = 1000;
 
 /** As the first process of a container we inherit what others leave behind; this often we wait for it. */
 const ADOPTION_INTERVAL_MS = 1000;
-
-/** Control groups of runs: what `linux/cgroup.ts` gives where a cgroup v2 is delegated. */
-export interface RunGroups {
-  /** Puts a process that has not begun, and with it all its descendants, under the run's tree ceilings. */
-  add(
-    run: string,
-    pid: number,
-    tree: TreeCeilings,
-  ): { readonly ok: true } | { readonly ok: false; readonly reason: string };
-  /** Kills everything in the run's group. */
-  kill(run: string): boolean;
-  /** Removes the run's group; returns false while something is in it. */
-  remove(run: string): boolean;
-  /** Which ceiling a run has reached, for people, or null. */
-  explain(run: string): string | null;
-  /** Leaves everything as it was found; false while something is left in a group. */
-  close(): boolean;
-}
 
 /** What became of a run's processes. */
 export interface RunEnd extends Ended {
@@ -85,7 +57,7 @@ export class WardenRuns {
   readonly #nonce: ServerNonce;
   readonly #cgroups: RunGroups | null;
   readonly #self: Self;
-  readonly #most: ReadonlyMap<number, bigint>;
+  readonly #landing: Landing;
   readonly #runs = new Map<string, Run>();
   #sequence = 0;
   #sweep: Promise<void> | null = null;
@@ -96,10 +68,7 @@ export class WardenRuns {
     this.#nonce = nonce;
     this.#cgroups = cgroups;
     this.#self = readSelf(kernel);
-    this.#most = ownHardLimits(kernel, [...Object.values(RESOURCE), TAG_RESOURCE]);
-    if (this.#most.get(TAG_RESOURCE)! < runTag(nonce, 2 ** 24 - 1)) {
-      throw new Error("the limit RLIMIT_LOCKS is set, which marks the processes of runs; start without it");
-    }
+    this.#landing = new Landing(kernel, cgroups, runTag(nonce, 2 ** 24 - 1));
     if (this.#self.pid === 1) setInterval(() => this.#waitForAdopted(), ADOPTION_INTERVAL_MS);
   }
 
@@ -151,35 +120,16 @@ export class WardenRuns {
     const run = this.#runs.get(name);
     if (run === undefined) return "the run was not announced";
     if (run.root !== null) return "the run has a program already";
-    const refused = this.#land(run, pid);
+    const refused = this.#landing.land(pid, run.terms, run.tag);
     if (refused === null) run.root = pid;
     else run.refusal = refused;
     return refused;
   }
 
-  #land(run: Run, pid: number): string | null {
-    const { ceilings, tree } = run.terms;
-    const group = this.#kernel.call("setpgid", pid, pid);
-    if (group < 0) return `setpgid: ${errnoName(-group)}`;
-    if (this.#cgroups !== null && (tree.memoryBytes !== null || tree.processes !== null)) {
-      const added = this.#cgroups.add(run.terms.run, pid, tree);
-      if (!added.ok) return added.reason;
-    }
-    const priority = this.#kernel.call("setpriority", PRIO_PROCESS, pid, NICENESS);
-    if (priority < 0) return `setpriority: ${errnoName(-priority)}`;
-    return landLimits(this.#kernel, pid, limitsOf(ceilings, run.tag), this.#most);
-  }
-
   /** Whether the limits of a process are what its run's terms say; for the self-test. */
   limitsHold(name: string, pid: number): boolean {
     const run = this.#runs.get(name);
-    if (run === undefined) return false;
-    return [...limitsOf(run.terms.ceilings, run.tag)].every(([resource, wanted]) => {
-      const landed = readLimit(this.#kernel, pid, resource);
-      const most = this.#most.get(resource)!;
-      return typeof landed !== "number" && landed.soft === min(wanted.soft, most) &&
-        landed.hard === min(wanted.hard, most);
-    });
+    return run !== undefined && this.#landing.holds(pid, run.terms.ceilings, run.tag);
   }
 
   /** SIGTERM to the group, SIGKILL to everything after the grace. */
@@ -308,8 +258,4 @@ export class WardenRuns {
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }

@@ -14,6 +14,7 @@ import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
 import type { Tier } from "../confinement/tier.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { type Admission, Gate } from "./admission.ts";
+import { approve, type IntrusiveSettings } from "./approval.ts";
 import { ceilingsOf } from "./ceilings.ts";
 import { classify } from "./classify.ts";
 import { type Plan, planRun, type RunRequest } from "./plan.ts";
@@ -22,9 +23,7 @@ import { no, type Step } from "./step.ts";
 import { findTool, isOffered, type Toolbox, type ToolboxEntry, unavailability } from "./toolbox.ts";
 
 /** The configuration's part in every run. */
-export interface PipelineSettings {
-  readonly allowIntrusive: boolean;
-  readonly confirmIntrusive: boolean;
+export interface PipelineSettings extends IntrusiveSettings {
   readonly maxArgsBytes: number;
   readonly maxStdoutBytes: number;
   readonly maxStderrBytes: number;
@@ -137,7 +136,7 @@ export class Pipeline {
     const { policy, settings } = this.#parts;
     const decision = planRun(entry.tool, request, policy, settings.maxArgsBytes);
     if (!decision.ok) return refuse(decision.refusal);
-    const approved = this.#approve(decision.plan, context.mayIntrude);
+    const approved = approve(decision.plan, settings, context.mayIntrude);
     if (!approved.ok) return refuse(approved.refusal);
     const signal = AbortSignal.any([context.signal, this.#stopped.signal]);
     const admitted = await this.#gate.admit(entry, signal);
@@ -175,35 +174,6 @@ export class Pipeline {
       error: `${name} is not available: ${missing?.reason ?? "it has no compartment"}`,
       remedy: missing?.remedy ?? "Restart the server.",
     });
-  }
-
-  /** Intrusive runs need leave: by the configuration, and by a human unless the configuration waives that. */
-  #approve(plan: Plan, mayIntrude: boolean): Step<null> {
-    if (plan.intrusive.length === 0) return { ok: true, value: null };
-    const what = plan.intrusive.join(", ");
-    const { allowIntrusive, confirmIntrusive } = this.#parts.settings;
-    if (!allowIntrusive) {
-      return no({
-        condition: "approval_required",
-        error: `intrusive use (${what}) is not allowed`,
-        remedy: "A person may allow it with security.allow_intrusive: true. Leave it out otherwise.",
-      });
-    }
-    if (!mayIntrude) {
-      return no({
-        condition: "approval_required",
-        error: `intrusive use (${what}) is not open to callers over HTTP without a token`,
-        remedy: "Use stdio or the command line, where the configuration decides. Leave it out otherwise.",
-      });
-    }
-    if (confirmIntrusive) {
-      return no({
-        condition: "approval_required",
-        error: `intrusive use (${what}) must be confirmed by a person, and this version cannot ask`,
-        remedy: "A person may waive the question with security.confirm_intrusive: false.",
-      });
-    }
-    return { ok: true, value: null };
   }
 
   async #execute(

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { RESOURCE } from "../../src/confinement/linux/ceilings.ts";
 import { runTag, TAG_RESOURCE } from "../../src/confinement/linux/run_tag.ts";
 import type { RunTerms, TreeCeilings } from "../../src/confinement/warden_protocol.ts";
-import { type RunGroups, WardenRuns } from "../../src/confinement/warden_runs.ts";
+import type { RunGroups } from "../../src/confinement/landing.ts";
+import { WardenRuns } from "../../src/confinement/warden_runs.ts";
 import { FakeTime } from "../support/fake_time.ts";
 import { type FakeProcess, FakeProcessKernel } from "./linux/fake_process_kernel.ts";
 

@@ -56,7 +56,7 @@ export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined 
     if (!restricted.ok) return failed("Landlock", restricted.reason);
   }
 
-  // 4. Last, because from now on every execve of this thread's children waits for the warden.
+  // 4. After the others, because from now on every execve of this thread's children waits for the warden.
   const program = filterProgram({ architecture: kernel.architecture, tagResource: TAG_RESOURCE });
   const header = filterHeader(program, kernel.addressOf(program));
   const listener = kernel.call("seccomp", SECCOMP.setModeFilter, SECCOMP.flagNewListener, header);
@@ -79,29 +79,45 @@ const FD_CLOEXEC = 1;
 /** What a listener's descriptor is called in /proc. */
 const LISTENER = "anon_inode:seccomp notify";
 
+/** address_families(7): the port for clients, and connections to them, are of these. */
+const AF_INET = 2;
+const AF_INET6 = 10;
+
 /**
  * Gives the thread a table of descriptors of its own, in which everything but standard input, output and error ends at
- * execve, whoever opened it, and closes every listener in it; the warden keeps those of the common table. A child has a copy of its thread's table until it has executed its program. With a listener in it, a
- * child that waits for leave when the server is killed would keep alive what it waits for, and wait for ever; without,
- * the listeners end with the server and the attempt to execute fails with ENOSYS.
+ * execve, whoever opened it. Two kinds are closed in it at once; the common table keeps them:
  *
- * The price is that the few descriptors of the thread's own event loop stay open in the common table when the
- * compartment dies: a compartment that is made again costs five.
+ * - Listeners for notifications. A child has a copy of its thread's table until it has executed its program. With a
+ *   listener in it, a child that waits for leave when the server is killed would keep alive what it waits for, and wait
+ *   for ever; without, the listeners end with the server and the attempt to execute fails with ENOSYS.
+ * - Sockets of the network. A port that the server closes would still take connections here.
+ *
+ * The price: the few descriptors of the thread's own event loop stay open in the common table when the compartment
+ * dies, five for each that is made again.
  */
 function releaseDescriptors(kernel: Kernel): string | null {
   const unshared = kernel.call("unshare", CLONE_FILES);
   if (unshared < 0) return `unshare: ${errnoName(-unshared)}`;
   const folder = "/proc/thread-self/fd";
-  const descriptors = listFolder(kernel, folder);
-  if (typeof descriptors === "number") return `${folder}: ${errnoName(-descriptors)}`;
-  let closed = 0;
-  for (const descriptor of descriptors) {
-    if (Number(descriptor) > 2) kernel.call("fcntl", Number(descriptor), F_SETFD, FD_CLOEXEC);
-    if (readLink(kernel, `${folder}/${descriptor}`) !== LISTENER) continue;
-    kernel.call("close", Number(descriptor));
-    closed++;
+  const names = listFolder(kernel, folder);
+  if (typeof names === "number") return `${folder}: ${errnoName(-names)}`;
+  let listeners = 0;
+  for (const descriptor of names.map(Number).filter((number) => number > 2)) {
+    kernel.call("fcntl", descriptor, F_SETFD, FD_CLOEXEC);
+    const isListener = readLink(kernel, `${folder}/${descriptor}`) === LISTENER;
+    if (isListener) listeners++;
+    if (isListener || isNetworkSocket(kernel, descriptor)) kernel.call("close", descriptor);
   }
-  return closed > 0 ? null : "the listener is not among the thread's descriptors";
+  return listeners > 0 ? null : "the listener is not among the thread's descriptors";
+}
+
+function isNetworkSocket(kernel: Kernel, descriptor: number): boolean {
+  // struct sockaddr begins with the family; only that is looked at.
+  const address = new Uint8Array(128);
+  const length = new Uint8Array(new Uint32Array([address.length]).buffer);
+  if (kernel.call("getsockname", descriptor, address, length) < 0) return false;
+  const family = new DataView(address.buffer).getUint16(0, true);
+  return family === AF_INET || family === AF_INET6;
 }
 
 function explainSeccomp(errno: number): string {

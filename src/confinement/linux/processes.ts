@@ -79,6 +79,18 @@ export function waitForAdopted(
 /** How long the end of processes is insisted on before what is left counts as not to be ended, in milliseconds. */
 const INSIST_MS = 5000;
 
+/** How long looks follow each other at once before others have their turn, in milliseconds. */
+const SLICE_MS = 5;
+
+/** A process that forks and ends, over and over, can slip through one look; hardly through three. */
+const CLEAN_LOOKS = 3;
+
+/** How far beyond a process its descendants are looked for, which had no number yet when the list was made. */
+const AHEAD = 8;
+
+/** How long the dead are remembered: far less than it takes until all numbers have been used, and begin anew. */
+const REMEMBER_MS = 500;
+
 /** How many were met alive, each counted once, and how many of them could not be ended. */
 export interface Ended {
   readonly killed: number;
@@ -101,8 +113,13 @@ export async function endProcesses(
   const untilMs = performance.now() + INSIST_MS;
   const killed = new Set(already);
   const dead = new Set<number>();
+  let forgetMs = performance.now() + REMEMBER_MS;
   for (let clean = 0;;) {
     const sliceEndsMs = performance.now() + SLICE_MS;
+    if (sliceEndsMs > forgetMs) {
+      dead.clear();
+      forgetMs = sliceEndsMs + REMEMBER_MS;
+    }
     let alive: MarkedProcess[];
     do {
       alive = killOnce(kernel, self, wanted, waitedFor(), dead);
@@ -116,21 +133,12 @@ export async function endProcesses(
   }
 }
 
-/** How long looks follow each other at once before others have their turn, in milliseconds. */
-const SLICE_MS = 5;
-
-/** A process that forks and ends, over and over, can slip through one look; hardly through three. */
-const CLEAN_LOOKS = 3;
-
-/** How far beyond a process its descendants are looked for, which had no number yet when the list was made. */
-const AHEAD = 8;
-
 /**
  * One look at all processes, the newest first: each that `wanted` accepts is killed as soon as it is met.
  *
  * @param dead the dead that earlier looks have met; they are not looked at again, and new ones are added. Whoever forks
- * and ends, over and over, leaves thousands of them until init has waited for all. To be kept for seconds only: a
- * number is used again when all others have been.
+ * and ends, over and over, leaves thousands of them until init has waited for all. To be kept for {@link REMEMBER_MS}:
+ * a number is used again when all others have been.
  * @returns those that were alive
  */
 export function killOnce(

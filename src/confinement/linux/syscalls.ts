@@ -16,6 +16,7 @@ export const SYSCALLS = {
   ioctl: { x86_64: 16, aarch64: 29 },
   shmget: { x86_64: 29, aarch64: 194 },
   getpid: { x86_64: 39, aarch64: 172 },
+  getsockname: { x86_64: 51, aarch64: 204 },
   clone: { x86_64: 56, aarch64: 220 },
   execve: { x86_64: 59, aarch64: 221 },
   wait4: { x86_64: 61, aarch64: 260 },
