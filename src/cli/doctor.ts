@@ -6,7 +6,13 @@
 import { message, object, option } from "@optique/core";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { landlockRules } from "../confinement/linux/landlock.ts";
-import { type Proof, proveCompartment, proveMain, provePrograms } from "../confinement/proofs.ts";
+import {
+  LOOKING_TOOLS,
+  type Proof,
+  proveCompartment,
+  proveMain,
+  provePrograms,
+} from "../confinement/proofs.ts";
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
@@ -27,6 +33,19 @@ export const run: Command = async (invocation) => {
   const setup = readSetup(configFlags({ ...options, logLevel: options.logLevel ?? "warning" }), io);
   const uid = ownUser();
   const engine = await startEngine(setup, null, io);
+  let report: Report;
+  try {
+    report = await examine(engine, setup, uid);
+  } finally {
+    await engine.close();
+  }
+  if (options.json) io.stdout(`${escapeControlsInJson(JSON.stringify(report, null, 2))}\n`);
+  else io.stdout(escapeControls(readable(report)));
+  return report.ok ? EXIT.ok : EXIT.runFailed;
+};
+
+/** Looks at everything, and tries it. */
+async function examine(engine: Engine, setup: Setup, uid: number | null): Promise<Report> {
   await engine.confined();
   const programs = programsOf(engine.found);
   const plan = {
@@ -38,13 +57,13 @@ export const run: Command = async (invocation) => {
   };
   const ofCompartment = programs[0] === undefined ? [] : await proveCompartment(programs[0], plan);
   await engine.seal();
-  const proofs = [...await proveMain(plan), ...ofCompartment, ...await ofPrograms(engine, setup)];
-  await engine.close();
-  const report = reportOf(engine, uid, proofs);
-  if (options.json) io.stdout(`${escapeControlsInJson(JSON.stringify(report, null, 2))}\n`);
-  else io.stdout(escapeControls(readable(report)));
-  return report.ok ? EXIT.ok : EXIT.runFailed;
-};
+  const inside = await ofPrograms(engine, setup);
+  const proofs = [...await proveMain(plan), ...ofCompartment, ...inside ?? []];
+  const unshown = inside === null
+    ? [`nothing was proved from inside a program: that takes ${LOOKING_TOOLS}`]
+    : [];
+  return reportOf(engine, uid, proofs, unshown);
+}
 
 function programsOf(found: readonly FoundTool[]): string[] {
   const paths = found.flatMap(({ enabled, availability }) =>
@@ -53,10 +72,12 @@ function programsOf(found: readonly FoundTool[]): string[] {
   return [...new Set(paths)];
 }
 
-function ofPrograms(engine: Engine, setup: Setup): Promise<Proof[]> {
+/** Null when there is no program to look with. */
+function ofPrograms(engine: Engine, setup: Setup): Promise<Proof[] | null> {
   const { tools } = engine.confinement;
   const { tier, kernel } = engine.confinement.decision;
-  if (tier === "basic" || kernel === null || tools.size === 0) return Promise.resolve([]);
+  // Without the kernel's help there is nothing that a program could see.
+  if (tier === "basic" || kernel === null) return Promise.resolve([]);
   return provePrograms({
     tools,
     serverPid: Deno.pid,
@@ -76,12 +97,18 @@ interface Report {
   readonly warnings: readonly string[];
 }
 
-function reportOf(engine: Engine, uid: number | null, proofs: readonly Proof[]): Report {
+function reportOf(
+  engine: Engine,
+  uid: number | null,
+  proofs: readonly Proof[],
+  unshown: readonly string[],
+): Report {
   const { tier, fallback, kernel } = engine.confinement.decision;
   const landlock = landlockRules(kernel?.landlockAbi ?? 0);
   const warnings = [
     ...(uid === 0 ? ["the server runs as root; run it as a user of its own"] : []),
     ...(fallback === null ? [] : [`tier basic, because: ${fallback}`]),
+    ...unshown,
     ...(tier === "basic" ? ["programs run with time-outs and output caps only"] : []),
   ];
   return {

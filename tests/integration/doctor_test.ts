@@ -67,3 +67,16 @@ Deno.test("doctor: tier basic is said", async () => {
   assert.match(stdout, /^tier +basic$/m);
   assert.match(stdout, /time-outs and output caps only/);
 });
+
+Deno.test(
+  "doctor: without a program to look with, what was not proved is said",
+  { ignore: BINARY !== null },
+  async () => {
+    using folder = new TestFolder();
+    const config = folder.write("config.yaml", "tools: { exclude: [curl, openssl] }\n");
+    const { stdout, code } = await bulkhead(["doctor", "--config", config]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^warning +nothing was proved from inside a program: that takes curl or openssl$/m);
+    assert.doesNotMatch(stdout, /a run sees/);
+  },
+);

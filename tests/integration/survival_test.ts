@@ -31,6 +31,26 @@ async function pidsOf(word: string): Promise<number[]> {
     .map((line) => Number.parseInt(line));
 }
 
+/** Asks a server for a run of the tool. */
+function execute(url: string): Promise<Response> {
+  const headers = { "content-type": "application/json" };
+  return fetch(`${url}/tools/linger/execute`, { method: "POST", headers, body: "{}" });
+}
+
+/** Starts `bulkhead serve ARGS` over stdio, for a client that only writes. */
+async function startStdio(args: readonly string[]): Promise<Deno.ChildProcess> {
+  const [program, ...rest] = await commandLine(["serve", ...args]);
+  return new Deno.Command(program, {
+    args: rest,
+    cwd: ROOT,
+    clearEnv: true,
+    env: environment(),
+    stdin: "piped",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+}
+
 /** Asks until the answer is as wanted. */
 async function until(what: string, check: () => Promise<boolean>): Promise<void> {
   const giveUp = performance.now() + 10_000;
@@ -47,11 +67,7 @@ Deno.test(
     const { folder, seconds, args } = lingering();
     using _folder = folder;
     const server = await startHttp(args);
-    const lost = fetch(`${server.url}/tools/linger/execute`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: "{}",
-    }).then((response) => response.body?.cancel(), () => {});
+    const lost = execute(server.url).then((response) => response.body?.cancel(), () => {});
     await until("both processes", async () => (await pidsOf(seconds)).length === 2);
     await server.stop("SIGKILL");
     await lost;
@@ -65,11 +81,7 @@ Deno.test("a server that still lives keeps what it runs when another one starts"
   const { folder, seconds, args } = lingering();
   using _folder = folder;
   await using server = await startHttp(args);
-  const stopped = fetch(`${server.url}/tools/linger/execute`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: "{}",
-  }).then((response) => response.json(), () => null);
+  const stopped = execute(server.url).then((response) => response.json(), () => null);
   await until("both processes", async () => (await pidsOf(seconds)).length === 2);
   await using second = await startHttp(args);
   assert.equal((await pidsOf(seconds)).length, 2);
@@ -83,16 +95,7 @@ Deno.test("a server that still lives keeps what it runs when another one starts"
 Deno.test("every program of a client that closes its pipe is ended", options, async () => {
   const { folder, seconds, args } = lingering();
   using _folder = folder;
-  const [program, ...rest] = await commandLine(["serve", ...args]);
-  const child = new Deno.Command(program, {
-    args: rest,
-    cwd: ROOT,
-    clearEnv: true,
-    env: environment(),
-    stdin: "piped",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
+  const child = await startStdio(args);
   const writer = child.stdin.getWriter();
   const encoder = new TextEncoder();
   const send = (message: unknown) => writer.write(encoder.encode(`${JSON.stringify(message)}\n`));
@@ -113,18 +116,9 @@ Deno.test("every program of a client that closes its pipe is ended", options, as
 Deno.test("a server that is killed while it starts leaves nothing that waits for it", options, async () => {
   const { folder, args } = lingering();
   using _folder = folder;
-  const [program, ...rest] = await commandLine(["serve", ...args]);
   // Somewhere in this time compartments try themselves out, and wait for the warden's leave.
   for (let delayMs = 100; delayMs < 1300; delayMs += 100) {
-    const child = new Deno.Command(program, {
-      args: rest,
-      cwd: ROOT,
-      clearEnv: true,
-      env: environment(),
-      stdin: "piped",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
+    const child = await startStdio(args);
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     child.kill("SIGKILL");
     await child.status;

@@ -338,6 +338,7 @@ function liveAbi(): number {
   const kernel = openKernel();
   const abi = "reason" in kernel ? 0 : landlockAbi(kernel);
   if (!("reason" in kernel)) kernel.close();
+  if (abi === 0 && Deno.env.get("CI") === "true") throw new Error("this machine has no Landlock");
   // deno-lint-ignore no-console -- a test that did not test must not look as if it had
   if (abi === 0) console.log("skipped: no Landlock");
   return abi;
