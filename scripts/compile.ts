@@ -131,6 +131,7 @@ await deno(
   "--no-check",
   "--unstable-worker-options",
   "--unstable-no-legacy-abort",
+  "--v8-flags=--max-semi-space-size=1",
   ...grantFlags(compiledGrants(commands)),
   ...WORKERS.map(({ bundle }) => `--include=${bundle}`),
   `--output=${output}`,
