@@ -7,13 +7,12 @@
 import * as z from "zod";
 import { hasControls } from "../core/text.ts";
 import { TARGET_KINDS } from "../policy/target.ts";
-import { TargetPolicy } from "../policy/target_policy.ts";
-import { readJsonValue } from "../policy/value.ts";
+import { checkForm, type DeclaredForm, type Path } from "./manifest_rules.ts";
 import { type ParserName, parserNames } from "./parsers/registry.ts";
 import { valueSchema } from "./value_schema.ts";
 
 /** Names that the server itself gives a meaning to. */
-const RESERVED_TOOLS = ["run_wait", "run_output"];
+const RESERVED_TOOLS = ["run_wait", "run_output", "resolver"];
 const RESERVED_PARAMETERS = ["target", "extra_args", "timeout_sec", "correlation_id", "mode"];
 
 const toolName = z.string().max(64).regex(
@@ -24,9 +23,6 @@ const flagName = z.string().max(64).regex(
   /^--?[A-Za-z0-9][A-Za-z0-9_.-]*$/,
   "expected a flag such as -p or --rate, without its value",
 );
-/** For values that are no targets. */
-const NO_TARGETS = new TargetPolicy([], []);
-
 /** A word that we put into the argument list ourselves. */
 const argument = z.string().max(2048).refine(
   (text) => !hasControls(text),
@@ -76,6 +72,26 @@ const flag = z.strictObject({
   description: z.string().max(500).optional(),
 });
 
+const parameters = z.record(
+  toolName.refine(
+    (name) => !RESERVED_PARAMETERS.includes(name),
+    "every tool has a parameter of this name already",
+  ),
+  parameter,
+);
+
+/** One way to use a program that has sub-commands. */
+const mode = z.strictObject({
+  description: z.string().min(1).max(500),
+  first: z.array(argument).default([]).describe(
+    "Arguments put after those of the manifest, before all others",
+  ),
+  target: target.optional().describe("Instead of the manifest's"),
+  parameters: parameters.default({}).describe("Beside the manifest's"),
+  flags: z.record(flagName, flag).default({}).describe("Beside the manifest's"),
+  intrusive: z.boolean().default(false),
+});
+
 /** Ceilings on one run. */
 export const limitsSchema = z.strictObject({
   timeout_sec: z.number().min(0.1).max(86_400).describe(
@@ -120,14 +136,10 @@ export const manifestSchema = z.strictObject({
   ),
   first: z.array(argument).default([]).describe("Arguments put before everything else"),
   target: target.default({ kinds: ["none"], max_addresses: 1, place: "last", pin: "none" }),
-  parameters: z.record(
-    toolName.refine(
-      (name) => !RESERVED_PARAMETERS.includes(name),
-      "every tool has a parameter of this name already",
-    ),
-    parameter,
-  ).default({}),
+  parameters: parameters.default({}),
   flags: z.record(flagName, flag).default({}),
+  modes: z.record(toolName, mode).default({})
+    .describe("For programs with sub-commands: the mode becomes a required parameter"),
   output: z.strictObject({ parser: z.enum(parserNames as [ParserName, ...ParserName[]]) }).optional(),
   limits: limitsSchema.default({}),
   concurrency: concurrencySchema.optional(),
@@ -150,63 +162,50 @@ export const manifestSchema = z.strictObject({
 /** A manifest as it was parsed, defaults filled in. */
 export type Manifest = z.output<typeof manifestSchema>;
 
-/** What can only be seen by looking at several keys together. */
-function checkConsistency(manifest: {
-  first: string[];
-  target: z.output<typeof target>;
-  parameters: Record<string, z.output<typeof parameter>>;
-  flags: Record<string, z.output<typeof flag>>;
-}, context: z.RefinementCtx): void {
-  const report = (path: (string | number)[], message: string) =>
-    context.addIssue({ code: "custom", path, message });
-  const owners = new Map<string, string>();
-  const { place, pin, kinds } = manifest.target;
-  // A caller who may repeat the flag that carries the target could aim elsewhere.
-  if (typeof place === "object" && "flag" in place) owners.set(place.flag, "the target's place");
-  if (typeof pin === "object") owners.set(pin.flag, "the target's pin");
-  for (const [name, spec] of Object.entries(manifest.parameters)) {
-    const owner = owners.get(spec.flag);
-    if (owner !== undefined) report(["parameters", name, "flag"], `${spec.flag} belongs to ${owner} already`);
-    owners.set(spec.flag, `parameter ${name}`);
-    if ("min" in spec && spec.min > spec.max) report(["parameters", name, "min"], "min is greater than max");
-    if (spec.join && spec.type === "boolean") {
-      report(["parameters", name, "join"], "a flag without a value has nothing to join");
+/** What a caller may say in one mode, or in a tool without modes. */
+export type ManifestForm = Pick<Manifest, "first" | "target" | "parameters" | "flags" | "intrusive">;
+
+/** What a mode comes to, together with what is common to all. */
+export function formOf(manifest: ManifestForm, mode: Manifest["modes"][string]): ManifestForm {
+  return {
+    first: [...manifest.first, ...mode.first],
+    target: mode.target ?? manifest.target,
+    parameters: { ...manifest.parameters, ...mode.parameters },
+    flags: { ...manifest.flags, ...mode.flags },
+    intrusive: manifest.intrusive || mode.intrusive,
+  };
+}
+
+/** Checks every form of use by itself, and that modes add to what is common rather than change it. */
+function checkConsistency(manifest: Omit<Manifest, "output">, context: z.RefinementCtx): void {
+  const said = new Set<string>();
+  const report = (path: Path, message: string) => {
+    // What is common to several modes is wrong once.
+    const key = JSON.stringify([path, message]);
+    if (said.has(key)) return;
+    said.add(key);
+    context.addIssue({ code: "custom", path: [...path], message });
+  };
+  const modes = Object.entries(manifest.modes);
+  if (modes.length === 0) return checkForm(manifest as DeclaredForm, (path) => path, report);
+  for (const [name, mode] of modes) {
+    for (const kind of ["parameters", "flags"] as const) {
+      for (const key of Object.keys(mode[kind])) {
+        if (!Object.hasOwn(manifest[kind], key)) continue;
+        report(["modes", name, kind, key], `${key} is declared for all modes already`);
+      }
     }
-    if (spec.required && spec.default !== undefined) {
-      report(["parameters", name, "default"], "a required parameter has no default");
-    }
-    // Which targets are allowed is the configuration's to say, and not known here.
-    if (spec.default !== undefined && spec.type !== "target") {
-      const reading = readJsonValue(spec.default, spec, NO_TARGETS);
-      if (!reading.ok) report(["parameters", name, "default"], `expected ${reading.expected}`);
-    }
-  }
-  for (const [name, spec] of Object.entries(manifest.flags)) {
-    const owner = owners.get(name);
-    if (owner !== undefined) report(["flags", name], `${name} belongs to ${owner} already`);
-    owners.set(name, "the flags");
-    if (spec.value !== undefined && "min" in spec.value && spec.value.min > spec.value.max) {
-      report(["flags", name, "value", "min"], "min is greater than max");
-    }
-    if (spec.join && (spec.value === undefined || spec.value.type === "boolean")) {
-      report(["flags", name, "join"], "a flag without a value has nothing to join");
-    }
-  }
-  if (kinds.some((kind) => kind === "cidr") && manifest.target.max_addresses === 1) {
-    report(["target"], "kind cidr needs max_addresses: the most addresses that one run may reach");
-  }
-  for (const [index, word] of manifest.first.entries()) {
-    if (owners.has(word)) {
-      report(["first", index], `${word} is in the grammar too; a caller must not repeat it`);
-    }
-  }
-  const portless = kinds.filter((kind) => kind !== "none" && kind !== "url" && kind !== "host_port");
-  for (const [key, part] of [["place", place], ["pin", pin]] as const) {
-    if (typeof part === "object" && part.template.includes("{port}") && portless.length > 0) {
-      report(["target", key, "template"], `{port} has no meaning for kind ${portless.join(", ")}`);
-    }
-    if (typeof part === "object" && part.template.startsWith("-") && !("flag" in part)) {
-      report(["target", key, "template"], "an argument made of the target must not begin with '-'");
-    }
+    const common = manifest.first.length;
+    const at = (path: Path): Path => {
+      const [key, part] = path;
+      if (key === "first") {
+        return Number(part) < common ? path : ["modes", name, "first", Number(part) - common];
+      }
+      const own = key === "target"
+        ? mode.target !== undefined
+        : Object.hasOwn(mode[key as "parameters" | "flags"], String(part));
+      return own ? ["modes", name, ...path] : path;
+    };
+    checkForm(formOf(manifest, mode) as DeclaredForm, at, report);
   }
 }

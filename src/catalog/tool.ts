@@ -5,7 +5,7 @@
  */
 import type { ArgumentGrammar, FlagSpec, ParameterSpec } from "../policy/flags.ts";
 import type { ValueSpec } from "../policy/value.ts";
-import type { Manifest } from "./manifest.ts";
+import { formOf, type Manifest, type ManifestForm } from "./manifest.ts";
 import type { LoadedManifest } from "./load.ts";
 
 /** A circuit breaker's settings with every value known, in the units of the configuration. */
@@ -43,13 +43,27 @@ export interface ToolOverride {
   readonly breaker?: Manifest["breaker"] | undefined;
 }
 
+/** The name under which a tool without modes has its one form. */
+export const NO_MODE = "";
+
+/** One way to use a tool. */
+export interface ToolForm {
+  /** Arguments before all others. */
+  readonly first: readonly string[];
+  readonly target: Manifest["target"];
+  readonly grammar: ArgumentGrammar;
+  /** Whether every run of it needs leave. */
+  readonly intrusive: boolean;
+}
+
 /** A tool, resolved. */
 export interface Tool {
   readonly name: string;
   readonly manifest: Manifest;
   /** Where the manifest came from. */
   readonly file: string;
-  readonly grammar: ArgumentGrammar;
+  /** The ways to use it, by mode; a tool without modes has one, under {@link NO_MODE}. */
+  readonly forms: ReadonlyMap<string, ToolForm>;
   /** Seconds: the default and the most that a caller may ask for. */
   readonly timeoutSec: number;
   readonly concurrency: number;
@@ -69,7 +83,7 @@ export function resolveTool(loaded: LoadedManifest, override: ToolOverride, defa
     name: manifest.name,
     manifest,
     file: loaded.file,
-    grammar: grammarOf(manifest),
+    forms: formsOf(manifest),
     timeoutSec: manifest.limits.timeout_sec ?? defaults.timeoutSec,
     concurrency: override.concurrency ?? manifest.concurrency ?? defaults.concurrency,
     maxQueue: override.max_queue ?? manifest.max_queue ?? defaults.maxQueue,
@@ -95,17 +109,29 @@ function resolveBreaker(...layers: readonly object[]): BreakerSeconds {
   return { ...merged, max_recovery_timeout_sec: longest };
 }
 
-/** Whether a tool must be given a target, may be given one, or takes none. */
-export function targetNeed(manifest: Manifest): "required" | "optional" | "none" {
-  const { kinds } = manifest.target;
+/** Whether a form must be given a target, may be given one, or takes none. */
+export function targetNeed(
+  { target: { kinds } }: Pick<ToolForm, "target">,
+): "required" | "optional" | "none" {
   if (!kinds.includes("none")) return "required";
   return kinds.length === 1 ? "none" : "optional";
 }
 
-function grammarOf(manifest: Manifest): ArgumentGrammar {
+function formsOf(manifest: Manifest): ReadonlyMap<string, ToolForm> {
+  const modes = Object.entries(manifest.modes);
+  if (modes.length === 0) return new Map([[NO_MODE, resolveForm(manifest)]]);
+  return new Map(modes.map(([name, mode]) => [name, resolveForm(formOf(manifest, mode))]));
+}
+
+function resolveForm(form: ManifestForm): ToolForm {
+  const { first, target, intrusive } = form;
+  return { first, target, intrusive, grammar: grammarOf(form) };
+}
+
+function grammarOf(manifest: ManifestForm): ArgumentGrammar {
   const parameters = new Map<string, ParameterSpec>();
   for (const [name, spec] of Object.entries(manifest.parameters)) {
-    const { flag, join, repeat, required, intrusive, default: fallback } = spec;
+    const { flag, join, repeat, required, intrusive, description, default: fallback } = spec;
     parameters.set(name, {
       flag,
       join,
@@ -114,11 +140,18 @@ function grammarOf(manifest: Manifest): ArgumentGrammar {
       intrusive,
       value: spec as ValueSpec,
       ...(fallback !== undefined && { default: fallback }),
+      ...(description !== undefined && { description }),
     });
   }
   const flags = new Map<string, FlagSpec>();
-  for (const [name, { value, join, repeat, intrusive }] of Object.entries(manifest.flags)) {
-    flags.set(name, { join, repeat, intrusive, ...(value !== undefined && { value: value as ValueSpec }) });
+  for (const [name, { value, join, repeat, intrusive, description }] of Object.entries(manifest.flags)) {
+    flags.set(name, {
+      join,
+      repeat,
+      intrusive,
+      ...(value !== undefined && { value: value as ValueSpec }),
+      ...(description !== undefined && { description }),
+    });
   }
   return { parameters, flags };
 }

@@ -13,14 +13,16 @@ const targetKind = z.enum(
 
 const word = z.string().min(1).max(200);
 
+const item = word.regex(/^[^,]+$/, "no item of a list holds a comma");
+
 /** Each type's own keys. */
 const SHAPES = {
   boolean: {},
-  integer: { min: z.int(), max: z.int() },
-  number: { min: z.number(), max: z.number() },
+  integer: { min: z.int(), max: z.int(), intrusive_above: z.int().optional() },
+  number: { min: z.number(), max: z.number(), intrusive_above: z.number().optional() },
   duration: { max_sec: z.number().positive().default(3600) },
-  enum: { values: z.array(word).min(1) },
-  list: { values: z.array(word.regex(/^[^,]+$/, "no item of a list holds a comma")).min(1) },
+  enum: { values: z.array(word).min(1), intrusive_values: z.array(word).min(1).optional() },
+  list: { values: z.array(item).min(1), intrusive_values: z.array(item).min(1).optional() },
   port_list: { max_ranges: z.int().min(1).max(1000).default(100) },
   pattern: {
     pattern: z.string().min(1).max(1000).refine(
@@ -28,6 +30,10 @@ const SHAPES = {
       "expected a regular expression (ECMAScript, flag u)",
     ),
     max_length: z.int().min(1).max(2048).default(256),
+  },
+  file: {
+    max_mb: z.number().positive().max(1000).default(50),
+    max_lines: z.int().min(1).max(100_000_000).default(1_000_000),
   },
   target: {
     kinds: z.array(targetKind).min(1),
@@ -48,6 +54,7 @@ export function valueSchema<Extra extends z.ZodRawShape>(extra: Extra) {
     row("list"),
     row("port_list"),
     row("pattern"),
+    row("file"),
     row("target"),
   ]);
 }

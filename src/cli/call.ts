@@ -90,7 +90,9 @@ function readParameters(
     const name = pair.slice(0, equals);
     if (values.has(name)) return invalid(`parameter ${quote(name)} is given twice`, "Give it once.");
     const text = pair.slice(equals + 1);
-    const spec = tool?.grammar.parameters.get(name)?.value;
+    // Which mode is meant is one of the parameters; of one name they are read alike.
+    const spec = [...tool?.forms.values() ?? []].map(({ grammar }) => grammar.parameters.get(name)?.value)
+      .find((value) => value !== undefined);
     values.set(name, spec === undefined ? text : jsonFromText(text, spec));
   }
   return { ok: true, value: Object.fromEntries(values) };

@@ -6,17 +6,20 @@
 import { getLogger } from "@logtape/logtape";
 import { checkAvailability } from "../catalog/availability.ts";
 import { programCandidates } from "../catalog/program.ts";
+import { RESOLVER } from "../catalog/resolver_program.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import { executableFiles } from "../confinement/executable_files.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
-import { giveUpPermissions, workerSourceFolder } from "../confinement/permissions.ts";
+import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import { systemClock } from "../core/clock.ts";
 import { setUpLogging, standardError } from "../logging/setup.ts";
+import type { Endpoint, FileFact } from "../policy/facts.ts";
 import { Pipeline } from "../runs/pipeline.ts";
+import { Resolver } from "../runs/resolver.ts";
 import { makeToolbox, type Toolbox, type ToolState } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
 import type { Setup } from "./setup.ts";
-import { availabilityWorld, ownUser, programReader } from "./system.ts";
+import { availabilityWorld, findResolverProgram, ownUser, programReader } from "./system.ts";
 
 /** A running engine. */
 export interface Engine {
@@ -24,6 +27,8 @@ export interface Engine {
   readonly pipeline: Pipeline;
   readonly confinement: Confinement;
   readonly found: readonly FoundTool[];
+  /** Says where the server itself listens: nothing is aimed there. */
+  listens(endpoint: Endpoint): void;
   /** Gives up every permission of this thread. The listener, if there is one, is bound before. */
   seal(): Promise<void>;
   /**
@@ -69,15 +74,24 @@ export function findTools(setup: Setup, options: { readonly askPermission: boole
  */
 export async function startEngine(setup: Setup, only: string | null, io: Io): Promise<Engine> {
   const states = await findTools(setup, { askPermission: true });
+  const resolver = await findResolver(setup);
   // Every path that may have been granted for a tool, found there or not.
-  const programs = states.flatMap(({ tool }) => programCandidates(tool.manifest.command));
-  const confinement = startConfinement(setup, wanted(states, only), io);
+  const commands = [...states.map(({ tool }) => tool.manifest.command), RESOLVER.command];
+  const programs = commands.flatMap(programCandidates);
+  const confinement = startConfinement(setup, [...wanted(states, only), ...resolver.programs], io);
+  const names = new Resolver(confinement.tools.get(RESOLVER.name) ?? null, resolver.whyNot, systemClock);
+  let ownListener: Endpoint | null = null;
   const toolbox = makeToolbox(states, confinement.tools, systemClock, Math.random);
   const { security, confinement: settings, tools } = setup.config;
   const pipeline = new Pipeline({
     toolbox,
     policy: setup.policy,
     clock: systemClock,
+    lookups: {
+      resolve: (name, signal) => names.resolve(name, signal),
+      inspect: (name) => inspect(confinement, name),
+      ownListener: () => ownListener,
+    },
     settings: {
       allowIntrusive: security.allow_intrusive,
       confirmIntrusive: security.confirm_intrusive,
@@ -98,6 +112,9 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
     pipeline,
     confinement,
     found: states,
+    listens(endpoint) {
+      ownListener = endpoint;
+    },
     async seal() {
       // In an executable the workers have all that they need; sources are read with this thread's permission.
       if (workerSourceFolder() !== null) await confinement.upright;
@@ -114,6 +131,36 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
     },
     close: () => confinement.close(),
   };
+}
+
+/** The resolver's program, when a name is allowed at all; and why there is none otherwise. */
+async function findResolver(
+  setup: Setup,
+): Promise<{ readonly programs: readonly ToolToConfine[]; readonly whyNot: string }> {
+  const none = (whyNot: string) => ({ programs: [], whyNot });
+  if (!setup.policy.allowsNames) return none("no name is allowed");
+  const { tier } = setup.config.confinement;
+  const found = findResolverProgram();
+  if (found.status !== "found") return none(`${found.reason}. ${found.remedy}`);
+  const { path } = found;
+  if (!await mayRun(path)) return none(`the permission to run ${path} is not granted`);
+  const closure = tier === "basic"
+    ? { ok: true, files: [] } as const
+    : executableFiles([path], programReader(new Set()));
+  if (!closure.ok) return none(closure.reason);
+  const { name } = RESOLVER;
+  const tool = { name, program: path, executables: closure.files, capabilities: [], concurrency: 2 };
+  return { programs: [tool], whyNot: "" };
+}
+
+/** A file in the folders of word lists, as plans want to know it. */
+async function inspect(confinement: Confinement, name: string): Promise<FileFact> {
+  try {
+    return { ok: true, ...await confinement.scribe.inspect(name) };
+  } catch (error) {
+    const remedy = "A person names the folders in tools.wordlist_dirs; give a file's name as it is there.";
+    return { ok: false, reason: (error as Error).message, remedy };
+  }
 }
 
 function wanted(states: readonly FoundTool[], only: string | null): ToolToConfine[] {
@@ -144,6 +191,7 @@ function startConfinement(setup: Setup, tools: readonly ToolToConfine[], io: Io)
       stateFolder,
       uid: ownUser(),
       logFile: setup.logFile,
+      wordListFolders: config.tools.wordlist_dirs,
       libc: LIBC_PATHS,
       sources: workerSourceFolder(),
       clock: systemClock,

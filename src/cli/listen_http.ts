@@ -9,6 +9,7 @@ import { makeHttpApp } from "../http/app.ts";
 import { originRules } from "../http/origin_check.ts";
 import { HttpSessions } from "../mcp/http_sessions.ts";
 import { McpService } from "../mcp/service.ts";
+import { parseAddress } from "../policy/address.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
 import type { Engine } from "./engine.ts";
 import type { Listener } from "./listener.ts";
@@ -50,6 +51,7 @@ export function listenHttp(
   const http = bind(host, server.port, serve, io);
   const { port } = http.addr;
   rules = originRules(host, port, server.allowed_hosts, server.allowed_origins);
+  engine.listens({ address: parseAddress(host)!, port });
   return {
     place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     ended: http.finished,

@@ -6,11 +6,13 @@
 import { choice, message, object, option, withDefault } from "@optique/core";
 import { folderOf } from "../core/paths.ts";
 import { quote } from "../core/text.ts";
+import { executableFiles } from "../confinement/executable_files.ts";
 import { grantFlags, runGrants, THREADS } from "../confinement/permissions.ts";
 import { permissionsPage } from "../confinement/permissions_page.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
 import { findTools } from "./engine.ts";
+import { findResolverProgram, programReader } from "./system.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
 import { readSetup, type Setup } from "./setup.ts";
 
@@ -32,20 +34,29 @@ export const run: Command = async (invocation) => {
   const setup = readSetup(configFlags(options), io);
   const { transport, host, port } = setup.config.server;
   const states = await findTools(setup, { askPermission: false });
+  const resolver = setup.policy.allowsNames ? findResolverProgram() : null;
+  const resolverPaths = resolver?.status === "found" ? [resolver.path] : [];
+  const looked = new Set<string>();
+  executableFiles(resolverPaths, programReader(looked));
   const grants = runGrants({
-    programs: states.flatMap(({ enabled, availability }) =>
-      enabled && availability.available ? [availability.path] : []
-    ),
+    programs: [
+      ...states.flatMap(({ enabled, availability }) =>
+        enabled && availability.available ? [availability.path] : []
+      ),
+      ...resolverPaths,
+    ],
     // A loader or an interpreter is looked at by its name and where it really is.
     readable: [
       ...setup.readable,
       ...commandFolders(setup),
       ...states.flatMap(({ enabled, looked }) => enabled ? looked : []),
+      ...looked,
     ],
     writable: setup.writable,
     tier: setup.config.confinement.tier,
     listener: transport === "http" ? { host, port } : null,
   });
+  if (resolver !== null && resolver.status !== "found") io.stderr(`left out: names: ${resolver.reason}\n`);
   for (const { tool, enabled, availability } of states) {
     if (enabled && !availability.available) io.stderr(`left out: ${tool.name}: ${availability.reason}\n`);
   }

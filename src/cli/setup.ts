@@ -23,7 +23,7 @@ export interface Setup {
   readonly policy: TargetPolicy;
   /** The configuration file that was read, or null. */
   readonly configFile: string | null;
-  /** Where a configuration file is looked for and what folders hold manifests: what must be readable. */
+  /** Where a configuration file is looked for, and the folders of manifests and word lists: what must be readable. */
   readonly readable: readonly string[];
   /** The folder for state; null when there is no home for it. */
   readonly stateFolder: string | null;
@@ -55,7 +55,11 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
     tools: tools.tools,
     policy: new TargetPolicy(config.security.allowed_targets, config.security.denied_targets),
     configFile: file,
-    readable: [...(location === null ? [] : [location.path]), ...config.tools.dirs],
+    readable: [
+      ...(location === null ? [] : [location.path]),
+      ...config.tools.dirs,
+      ...config.tools.wordlist_dirs,
+    ],
     stateFolder: state,
     logFile: log === undefined ? null : { path: log, maxBytes, backups },
     writable: [...(state === null ? [] : [state]), ...(log === undefined ? [] : [folderOf(log)])],

@@ -4,7 +4,8 @@
  * @module
  */
 import type { AvailabilityWorld } from "../catalog/availability.ts";
-import type { ProgramFiles } from "../catalog/program.ts";
+import { findProgram, type ProgramFiles, type ProgramSearch } from "../catalog/program.ts";
+import { RESOLVER } from "../catalog/resolver_program.ts";
 import type { ConfigWorld } from "../config/load.ts";
 import type { Tool } from "../catalog/tool.ts";
 import type { ProgramFiles as ExecutableReader } from "../confinement/executable_files.ts";
@@ -66,6 +67,12 @@ export function availabilityWorld({ askPermission, tier, tools }: AvailabilityOp
 /** The user that this process belongs to, or null where there are no numbers for users. */
 export function ownUser(): number | null {
   return idOrNull(() => Deno.uid());
+}
+
+/** Looks for the program that resolves names. */
+export function findResolverProgram(): ProgramSearch {
+  const self = { uid: ownUser(), gid: idOrNull(() => Deno.gid()) };
+  return findProgram(RESOLVER.command, RESOLVER.package, programFiles, self);
 }
 
 /** The capabilities that compartments can be given: none without the kernel's help. */

@@ -135,7 +135,12 @@ function readConfigFile(located: ConfigLocation | null, world: ConfigWorld):
 }
 
 /** The keys whose values are paths, or lists of paths. */
-const PATH_KEYS = [["tools", "dirs"], ["confinement", "state_dir"], ["logging", "file"]] as const;
+const PATH_KEYS = [
+  ["tools", "dirs"],
+  ["tools", "wordlist_dirs"],
+  ["confinement", "state_dir"],
+  ["logging", "file"],
+] as const;
 
 /** A checked layer with its paths taken relative to `folder`: the file's own, or the working folder. */
 function withAbsolutePaths(layer: Layer, folder: string): Layer {

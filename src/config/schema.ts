@@ -76,6 +76,8 @@ const tools = z.strictObject({
   default_concurrency: concurrencySchema.default(2),
   default_max_queue: maxQueueSchema.default(16),
   max_concurrency: z.int().min(1).max(1024).default(16).describe("Runs at once, all tools together"),
+  wordlist_dirs: z.array(z.string().min(1)).max(64).default([])
+    .describe("Folders whose files tools may be told to read, such as word lists"),
   overrides: z.record(z.string(), override).default({}).describe(
     "A part of a tool's manifest, by the tool's name",
   ),

@@ -37,6 +37,8 @@ export interface ConfinementOptions {
   /** Whose the state folder must be. */
   readonly uid: number | null;
   readonly logFile: LogFileSettings | null;
+  /** The folders whose files tools may be told to read. */
+  readonly wordListFolders: readonly string[];
   /** Where libc may be. */
   readonly libc: readonly string[];
   /** The folder of worker sources, or null in a compiled executable. */
@@ -245,12 +247,13 @@ function openScribe(options: ConfinementOptions, nonce: string): Scribe {
       tools: options.tools.map(({ name, concurrency }) => ({ name, concurrency })),
       uid: options.uid,
       logFile: options.logFile,
+      wordListFolders: options.wordListFolders,
       clock: options.clock,
     });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     throw new NotConfined(
-      `the folder for state ${options.stateFolder}, or that of the log file, may not be read and written: start with ` +
+      `the folder for state ${options.stateFolder}, that of the log file, or one of tools.wordlist_dirs may not be used: start with ` +
         "the flags that `bulkhead permissions` prints",
     );
   }

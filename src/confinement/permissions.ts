@@ -5,6 +5,7 @@
  * @module
  */
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
+import { RESOLVER } from "../catalog/resolver_program.ts";
 import { LIBC_PATHS } from "./linux/kernel.ts";
 import type { WantedTier } from "./tier.ts";
 import { ENVIRONMENT_NAMES } from "../config/environment.ts";
@@ -78,7 +79,7 @@ const LOOPBACK_HOSTS = ["127.0.0.1", "[::1]"] as const;
  */
 export function compiledGrants(commands: readonly string[]): Grants {
   return {
-    run: unique(commands.flatMap(programCandidates)),
+    run: unique([...commands, RESOLVER.command].flatMap(programCandidates)),
     read: true,
     write: true,
     net: LOOPBACK_HOSTS,
@@ -152,7 +153,7 @@ export const THREADS: readonly ThreadPermissions[] = [
   {
     thread: "main, until start is done",
     holds: {
-      run: "the program of every available tool, by absolute path",
+      run: "the program of every available tool and of the resolver, by absolute path",
       ffi: "libc, in tier kernel",
       read:
         "configuration, manifests, the folders of programs and loaders; under `deno run` the workers' sources",
@@ -175,7 +176,7 @@ export const THREADS: readonly ThreadPermissions[] = [
   {
     thread: "warden",
     holds: {
-      run: "the program of every available tool, by absolute path",
+      run: "the program of every available tool and of the resolver, by absolute path",
       ffi: "libc, in tier kernel",
       read: "the workers' sources, under `deno run` only",
     },
@@ -199,12 +200,23 @@ export const THREADS: readonly ThreadPermissions[] = [
     why: "It starts the program with the arguments that main has checked and passes its output on.",
   },
   {
+    thread: "compartment resolver, where a name is allowed",
+    holds: {
+      run: "getent, by absolute path",
+      ffi: "libc, given up before it takes its first order",
+    },
+    why:
+      "It asks the system for the addresses of a name that is allowed; main then checks every one of them.",
+  },
+  {
     thread: "scribe",
     holds: {
-      read: "the folders of state and of the log file",
+      read: "the folders of state, of the log file, and of word lists (`tools.wordlist_dirs`)",
       write: "the folders of state and of the log file",
     },
-    why: "It makes and removes the folders that runs work in, and writes the log file.",
+    why:
+      "It makes and removes the folders that runs work in, writes the log file, and looks whether a word list is there " +
+      "and how long it is.",
   },
 ];
 

@@ -68,8 +68,18 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
     "Sockets of other services",
     "A program may connect to any socket by path that the server's user may, such as that of a container engine.",
   ],
-  ["Host names", "They are refused, except `localhost`: this version does not resolve names."],
-  ["The server's own listener", "With `loopback` allowed, a tool may be aimed at it."],
+  [
+    "A name that changes its address",
+    "A name is resolved before each run, all of its addresses must be allowed, and the first (of IPv4, where there is one) stands in its place in the arguments or is named beside it. A manifest with `pin: none` leaves the name to the program, which looks it up again.",
+  ],
+  [
+    "Where names are asked for",
+    "The system's own resolver decides (`/etc/hosts`, DNS servers); only names that are allowed reach it.",
+  ],
+  [
+    "The server's own listener",
+    "No URL and no host with a port may name it. A scan of the server's own address sees that the port is open, where that address is allowed.",
+  ],
   [
     "The home of the server's user",
     "`HOME` names the run's own empty folder, but a program can ask the system for its user's home and read configuration there. The manifests of the catalog turn that off with the program's own flags.",

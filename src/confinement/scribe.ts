@@ -17,6 +17,7 @@ import {
   type ToScribe,
 } from "./scribe_protocol.ts";
 import { LogFlow } from "./state/log_flow.ts";
+import type { InspectedFile } from "./state/word_lists.ts";
 import { type PooledTool, ScratchPool } from "./state/scratch_pool.ts";
 
 /** What a scribe is made with. */
@@ -29,6 +30,8 @@ export interface ScribeOptions {
   /** Whose the folder must be, or null where users have no numbers. */
   readonly uid: number | null;
   readonly logFile: LogFileSettings | null;
+  /** Absolute paths of the folders whose files tools may be told to read. */
+  readonly wordListFolders: readonly string[];
   readonly clock: Clock;
   /** Called when the scribe dies without being asked to, with the reason. */
   readonly onDeath?: (reason: string) => void;
@@ -57,14 +60,16 @@ export const SCRIBE_URL = new URL(
  * What the scribe holds. The thread that makes it must hold as much at that moment.
  *
  * @param logFolder the folder of the log file, in which it is rotated; null without one
+ * @param wordListFolders the folders whose files tools may be told to read
  */
 export function scribePermissions(
   stateFolder: string,
   logFolder: string | null,
+  wordListFolders: readonly string[],
 ): Deno.PermissionOptionsObject {
   const folders = logFolder === null ? [stateFolder] : [stateFolder, logFolder];
   return {
-    read: folders,
+    read: [...folders, ...wordListFolders],
     write: folders,
     env: false,
     ffi: false,
@@ -90,6 +95,8 @@ export class Scribe {
   readonly #closed = Promise.withResolvers<void>();
   readonly #pool: ScratchPool;
   readonly #log: LogFlow;
+  /** Answers to what was looked for, by id. */
+  readonly #inspections = new Map<string, PromiseWithResolvers<InspectedFile>>();
   /** Resolve when something was removed, or will not be: by its id or nonce. */
   readonly #removals = new Map<string, PromiseWithResolvers<void>>();
   #cancelTimer: () => void;
@@ -109,8 +116,9 @@ export class Scribe {
       return id;
     });
     this.#log = new LogFlow(({ bytes, lost }) => this.#send({ type: "log", bytes, lost }, [bytes.buffer]));
-    const { stateFolder, nonce, uid, logFile, clock } = options;
-    const permissions = scribePermissions(stateFolder, logFile === null ? null : folderOf(logFile.path));
+    const { stateFolder, nonce, uid, logFile, wordListFolders, clock } = options;
+    const logFolder = logFile === null ? null : folderOf(logFile.path);
+    const permissions = scribePermissions(stateFolder, logFolder, wordListFolders);
     const settings = { type: "module", name: "scribe", deno: { permissions } } as const;
     this.#worker = new Worker(SCRIBE_URL, settings);
     this.#worker.onerror = (event) => {
@@ -121,7 +129,7 @@ export class Scribe {
     this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#cancelTimer = clock.after(OPEN_MS, () => this.#die("it did not open in time"));
     const tools = options.tools.map(({ name }) => name);
-    this.#send({ type: "open", order: { stateFolder, server: nonce, uid, tools, logFile } });
+    this.#send({ type: "open", order: { stateFolder, server: nonce, uid, tools, logFile, wordListFolders } });
   }
 
   /** Why there is no scribe any more, or null while there is. */
@@ -157,6 +165,23 @@ export class Scribe {
   /** Removes the folder of a server that was reported dead, in the same way. */
   forget(nonce: string): Promise<void> {
     return this.#remove(nonce, { type: "forget", nonce });
+  }
+
+  /**
+   * Looks for a file in the folders of word lists.
+   *
+   * @param name relative, without any step up
+   * @throws {Error} with the reason when there is none, or it may not be used
+   */
+  inspect(name: string): Promise<InspectedFile> {
+    if (!this.#isOpen || this.#death !== null || this.#isClosing) {
+      return Promise.reject(new Error(this.#death ?? "the scribe is not open"));
+    }
+    const id = newId();
+    const inspection = Promise.withResolvers<InspectedFile>();
+    this.#inspections.set(id, inspection);
+    this.#send({ type: "inspect", id, name });
+    return inspection.promise;
   }
 
   /** Appends a line, which ends in a newline, to the log file, soon. Does nothing without a log file. */
@@ -233,6 +258,12 @@ export class Scribe {
           reason: message.reason,
         });
         return this.#removed(message.nonce);
+      case "inspected": {
+        const { id, path, bytes, lines } = message;
+        return this.#inspected(id, ({ resolve }) => resolve({ path, bytes, lines }));
+      }
+      case "not_inspected":
+        return this.#inspected(message.id, ({ reject }) => reject(new Error(message.reason)));
       case "log_failed":
         logger.error("the log file cannot be written", { reason: message.reason });
         return true;
@@ -246,6 +277,12 @@ export class Scribe {
         this.#die(message.reason);
         return true;
     }
+  }
+
+  #inspected(id: string, settle: (inspection: PromiseWithResolvers<InspectedFile>) => void): boolean {
+    const inspection = this.#inspections.get(id);
+    if (inspection !== undefined) settle(inspection);
+    return this.#inspections.delete(id);
   }
 
   #removed(key: string): boolean {
@@ -268,6 +305,8 @@ export class Scribe {
     this.#pool.fail(reason);
     for (const { resolve } of this.#removals.values()) resolve();
     this.#removals.clear();
+    for (const { reject } of this.#inspections.values()) reject(new Error(reason));
+    this.#inspections.clear();
     this.#closed.resolve();
   }
 }

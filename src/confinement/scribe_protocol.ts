@@ -36,6 +36,8 @@ export interface ScribeOrder {
   /** The tools that get scratch folders. */
   readonly tools: readonly string[];
   readonly logFile: LogFileSettings | null;
+  /** Absolute paths of the folders whose files tools may be told to read. */
+  readonly wordListFolders: readonly string[];
 }
 
 /** From the server to the scribe. `open` comes first, once; `close` is the last. */
@@ -45,6 +47,8 @@ export type ToScribe =
   | { readonly type: "forget"; readonly nonce: string }
   | { readonly type: "make_scratch"; readonly tool: string; readonly id: string }
   | { readonly type: "remove_scratch"; readonly tool: string; readonly id: string }
+  /** Looks for a file in the folders of word lists, by its name there. */
+  | { readonly type: "inspect"; readonly id: string; readonly name: string }
   /** `bytes` are whole lines; `lost` says how many there were before them that could not be kept. */
   | { readonly type: "log"; readonly bytes: Uint8Array; readonly lost: number }
   | { readonly type: "close" };
@@ -63,6 +67,14 @@ export type FromScribe =
   | { readonly type: "not_made"; readonly id: string; readonly reason: string }
   | { readonly type: "removed"; readonly id: string }
   | { readonly type: "not_removed"; readonly id: string; readonly reason: string }
+  | {
+    readonly type: "inspected";
+    readonly id: string;
+    readonly path: string;
+    readonly bytes: number;
+    readonly lines: number;
+  }
+  | { readonly type: "not_inspected"; readonly id: string; readonly reason: string }
   | { readonly type: "logged" }
   | { readonly type: "log_failed"; readonly reason: string }
   | { readonly type: "closed" }
@@ -71,6 +83,9 @@ export type FromScribe =
 
 /** Bytes of log lines in one message. */
 export const MAX_LOG_BATCH_BYTES = 1_048_576;
+
+/** Folders of word lists. */
+export const MAX_WORD_LIST_FOLDERS = 64;
 
 /** Servers reported dead at once; others wait for the next start. */
 export const MAX_DEAD = 1024;
@@ -83,6 +98,8 @@ const nonce = matching(NONCE_PATTERN);
 const tool = matching(/^[a-z][a-z0-9_]{0,63}$/);
 const id = matching(/^[0-9a-f][0-9a-f-]{0,63}$/);
 const absolutePath = matching(/^\/[^\0]{0,4095}$/);
+/** Below a folder: no part of it is empty, or begins with a dot. */
+const fileName = matching(/^(?![^]{256})[^.\/\0][^\/\0]*(?:\/[^.\/\0][^\/\0]*)*$/);
 
 /** Whether `data` is an order that the server may give. */
 export const isToScribe: (data: unknown) => data is ToScribe = messageCheck<ToScribe>({
@@ -93,11 +110,13 @@ export const isToScribe: (data: unknown) => data is ToScribe = messageCheck<ToSc
       uid: orNull(wholeCount),
       tools: listOf(tool, 256),
       logFile: orNull(hasExactly({ path: absolutePath, maxBytes: wholeCount, backups: wholeCount })),
+      wordListFolders: listOf(absolutePath, MAX_WORD_LIST_FOLDERS),
     }),
   },
   forget: { nonce },
   make_scratch: { tool, id },
   remove_scratch: { tool, id },
+  inspect: { id, name: fileName },
   log: { bytes: bytesUpTo(MAX_LOG_BATCH_BYTES), lost: wholeCount },
   close: {},
 });
@@ -112,6 +131,8 @@ export const isFromScribe: (data: unknown) => data is FromScribe = messageCheck<
   not_made: { id, reason: text },
   removed: { id },
   not_removed: { id, reason: text },
+  inspected: { id, path: absolutePath, bytes: wholeCount, lines: wholeCount },
+  not_inspected: { id, reason: text },
   logged: {},
   log_failed: { reason: text },
   closed: {},

@@ -1,12 +1,14 @@
 /**
  * The inside of the scribe: a worker that may read and write in the folder of state and in the folder of the
- * log file, and nothing else. It keeps the runs' scratch folders and writes the log.
+ * log file, read in the folders of word lists, and nothing else. It keeps the runs' scratch folders, writes the log
+ * and looks at word lists.
  *
  * @module
  */
 import { type FromScribe, isToScribe, type ScribeOrder, type ToScribe } from "./scribe_protocol.ts";
 import { LogFile } from "./state/log_file.ts";
 import { ServerFolder } from "./state/server_folder.ts";
+import { inspectFile } from "./state/word_lists.ts";
 
 /** The part of the worker's global scope that is used; the page's types are the only ones known here. */
 const scope = globalThis as unknown as {
@@ -18,6 +20,7 @@ const scope = globalThis as unknown as {
 interface Open {
   readonly folder: ServerFolder;
   readonly log: LogFile | null;
+  readonly wordListFolders: readonly string[];
 }
 
 /** `new` until it is told to open, `deaf` once it takes no more orders. */
@@ -53,7 +56,7 @@ async function open(order: ScribeOrder): Promise<void> {
   try {
     const log = order.logFile === null ? null : new LogFile(order.logFile);
     const folder = await ServerFolder.open(order);
-    state = { folder, log };
+    state = { folder, log, wordListFolders: order.wordListFolders };
     scope.postMessage({ type: "opened", dead: folder.dead });
   } catch (error) {
     state = "deaf";
@@ -61,7 +64,7 @@ async function open(order: ScribeOrder): Promise<void> {
   }
 }
 
-function obey(order: Exclude<ToScribe, { type: "open" }>, { folder, log }: Open): void {
+function obey(order: Exclude<ToScribe, { type: "open" }>, { folder, log, wordListFolders }: Open): void {
   switch (order.type) {
     case "make_scratch": {
       const { tool, id } = order;
@@ -86,6 +89,14 @@ function obey(order: Exclude<ToScribe, { type: "open" }>, { folder, log }: Open)
       inTurn(() => folder.forget(nonce), { type: "forgotten", nonce }, (reason) => {
         return { type: "not_forgotten", nonce, reason };
       });
+      break;
+    }
+    case "inspect": {
+      const { id, name } = order;
+      inspectFile(wordListFolders, name).then(
+        (file) => scope.postMessage({ type: "inspected", id, ...file }),
+        (error) => scope.postMessage({ type: "not_inspected", id, reason: reasonOf(error) }),
+      );
       break;
     }
     case "log": {

@@ -6,10 +6,12 @@
 import { split } from "shlex";
 import { hasControls, quote } from "../core/text.ts";
 import { nearest } from "../documents/nearest.ts";
+import type { Facts } from "./facts.ts";
 import {
   allFlags,
   type ArgumentGrammar,
   type FlagSpec,
+  Lacking,
   type Occurrence,
   Refused,
   takesValue,
@@ -22,12 +24,14 @@ import { describeValue, readTextValue } from "./value.ts";
  *
  * @param maxBytes the longest text, in bytes of UTF-8
  * @throws {Refused} for a word that the grammar does not have
+ * @throws {Lacking} when a value cannot be judged yet
  */
 export function readExtraArgs(
   text: string,
   grammar: ArgumentGrammar,
   policy: TargetPolicy,
   maxBytes: number,
+  facts: Facts,
 ): Occurrence[] {
   const field = "extra_args";
   const bytes = new TextEncoder().encode(text).length;
@@ -66,7 +70,8 @@ export function readExtraArgs(
           `Give ${describeValue(spec.value)} after ${flag}.`,
         );
       }
-      const reading = readTextValue(value, spec.value, policy);
+      const reading = readTextValue(value, spec.value, policy, facts);
+      if ("need" in reading) throw new Lacking(reading.need);
       if (!reading.ok) {
         throw new Refused(
           field,

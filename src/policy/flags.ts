@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ValueSpec } from "./value.ts";
+import type { Need } from "./facts.ts";
+import { isIntrusiveValue, type ValueSpec } from "./value.ts";
 
 /** One flag: its value, if it takes one, and how it is written. */
 export interface FlagSpec {
@@ -15,6 +16,8 @@ export interface FlagSpec {
   readonly repeat: boolean;
   /** Whether it needs leave. */
   readonly intrusive: boolean;
+  /** What it does, for people. */
+  readonly description?: string;
 }
 
 /** A typed parameter: a flag with a name of its own. */
@@ -42,6 +45,11 @@ export interface Occurrence {
   readonly field: string;
 }
 
+/** A value whose judgement needs to know more, thrown in the same way. */
+export class Lacking {
+  constructor(readonly need: Need) {}
+}
+
 /** An expected refusal, thrown between the modules of the grammar alone; `decideArguments` returns it. */
 export class Refused {
   constructor(readonly field: string, readonly error: string, readonly remedy: string) {}
@@ -57,4 +65,10 @@ export function allFlags(grammar: ArgumentGrammar): Map<string, FlagSpec> {
 /** Whether a value must follow. */
 export function takesValue(spec: FlagSpec): spec is FlagSpec & { readonly value: ValueSpec } {
   return spec.value !== undefined && spec.value.type !== "boolean";
+}
+
+/** Whether a flag as it was said needs leave: for what it is, or for its value. */
+export function isIntrusive({ spec, value }: Occurrence): boolean {
+  return spec.intrusive ||
+    (value !== null && spec.value !== undefined && isIntrusiveValue(value, spec.value));
 }

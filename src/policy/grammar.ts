@@ -6,17 +6,20 @@
  */
 import { escapeControls, quote } from "../core/text.ts";
 import { nearest } from "../documents/nearest.ts";
+import { type Facts, type Need, NOTHING_KNOWN } from "./facts.ts";
 import { readExtraArgs } from "./extra_args.ts";
 import {
   allFlags,
   type ArgumentGrammar,
   type FlagSpec,
+  isIntrusive,
+  Lacking,
   type Occurrence,
   type ParameterSpec,
   Refused,
 } from "./flags.ts";
 import type { TargetPolicy } from "./target_policy.ts";
-import { describeValue, readJsonValue, shownValue } from "./value.ts";
+import { describeValue, readJsonValue, shownValue, type ValueContext } from "./value.ts";
 
 /** What a caller said. */
 export interface ArgumentRequest {
@@ -24,37 +27,42 @@ export interface ArgumentRequest {
   readonly extraArgs: string;
 }
 
-/** Arguments that may be passed on, or the field at fault. */
+/** Arguments that may be passed on, or the field at fault, or what must be known first. */
 export type ArgumentDecision =
   | { readonly ok: true; readonly args: readonly string[]; readonly intrusive: readonly string[] }
-  | { readonly ok: false; readonly field: string; readonly error: string; readonly remedy: string };
+  | { readonly ok: false; readonly field: string; readonly error: string; readonly remedy: string }
+  | { readonly ok: false; readonly need: Need };
 
 /**
  * Checks parameters and extra arguments and renders them in one normalised spelling.
  *
  * @param maxBytes the longest `extra_args`, in bytes of UTF-8 (`security.max_args_length`)
+ * @param facts what is known so far; a decision that needs more says so
  */
 export function decideArguments(
   request: ArgumentRequest,
   grammar: ArgumentGrammar,
   policy: TargetPolicy,
   maxBytes: number,
+  facts: Facts = NOTHING_KNOWN,
 ): ArgumentDecision {
+  const context = { policy, facts };
   try {
     const said = [
-      ...readParameters(request.parameters, grammar, policy),
-      ...readExtraArgs(request.extraArgs, grammar, policy, maxBytes),
+      ...readParameters(request.parameters, grammar, context),
+      ...readExtraArgs(request.extraArgs, grammar, policy, maxBytes, facts),
     ];
     refuseRepetition(said);
     refuseContradiction(said, request.parameters, grammar);
-    const all = [...defaultsFor(said, request.parameters, grammar, policy), ...said];
+    const all = [...defaultsFor(said, request.parameters, grammar, context), ...said];
     refuseAmbiguity(all, allFlags(grammar));
     return {
       ok: true,
       args: all.flatMap(render),
-      intrusive: all.filter((occurrence) => occurrence.spec.intrusive).map((occurrence) => occurrence.flag),
+      intrusive: all.filter(isIntrusive).map(shown),
     };
   } catch (thrown) {
+    if (thrown instanceof Lacking) return { ok: false, need: thrown.need };
     if (!(thrown instanceof Refused)) throw thrown;
     return { ok: false, field: thrown.field, error: thrown.error, remedy: thrown.remedy };
   }
@@ -63,7 +71,7 @@ export function decideArguments(
 function readParameters(
   given: Readonly<Record<string, unknown>>,
   grammar: ArgumentGrammar,
-  policy: TargetPolicy,
+  context: ValueContext,
 ): Occurrence[] {
   const names = [...grammar.parameters.keys()];
   for (const name of Object.keys(given)) {
@@ -79,12 +87,17 @@ function readParameters(
   for (const [name, spec] of grammar.parameters) {
     const value = ownValue(given, name);
     const field = `parameters.${name}`;
-    if (value !== undefined) occurrences.push(...occurrenceOf(name, spec, value, field, policy));
+    if (value !== undefined) occurrences.push(...occurrenceOf(name, spec, value, field, context));
     else if (spec.required) {
       throw new Refused(field, `parameter ${quote(name)} is missing`, `Give ${describeValue(spec.value)}.`);
     }
   }
   return occurrences;
+}
+
+/** A flag that needs leave, for the person who is asked: with the value, where that is why. */
+function shown({ flag, spec, value }: Occurrence): string {
+  return spec.intrusive || value === null ? flag : `${flag} ${value}`;
 }
 
 /** What the caller gave under `name`; what every object inherits, such as `constructor`, was not given. */
@@ -97,9 +110,10 @@ function occurrenceOf(
   spec: ParameterSpec,
   value: unknown,
   field: string,
-  policy: TargetPolicy,
+  { policy, facts }: ValueContext,
 ): Occurrence[] {
-  const reading = readJsonValue(value, spec.value, policy);
+  const reading = readJsonValue(value, spec.value, policy, facts);
+  if ("need" in reading) throw new Lacking(reading.need);
   if (!reading.ok) {
     throw new Refused(
       field,
@@ -163,13 +177,13 @@ function defaultsFor(
   said: readonly Occurrence[],
   given: Readonly<Record<string, unknown>>,
   grammar: ArgumentGrammar,
-  policy: TargetPolicy,
+  context: ValueContext,
 ): Occurrence[] {
   const spoken = new Set(said.map((occurrence) => occurrence.flag));
   return [...grammar.parameters].flatMap(([name, spec]) =>
     spec.default === undefined || ownValue(given, name) !== undefined || spoken.has(spec.flag)
       ? []
-      : occurrenceOf(name, spec, spec.default, `parameters.${name}`, policy)
+      : occurrenceOf(name, spec, spec.default, `parameters.${name}`, context)
   );
 }
 

@@ -5,29 +5,44 @@
  * @module
  */
 import { hasControls, quote } from "../core/text.ts";
+import { type Facts, type Need, NOTHING_KNOWN } from "./facts.ts";
 import { describeKinds, type TargetKind, targetParts } from "./target.ts";
 import type { TargetPolicy } from "./target_policy.ts";
 
 /** What a manifest says about one value. Ranges are inclusive. */
 export type ValueSpec =
   | { readonly type: "boolean" }
-  | { readonly type: "integer"; readonly min: number; readonly max: number }
-  | { readonly type: "number"; readonly min: number; readonly max: number }
+  | ({ readonly type: "integer" } & NumberRange)
+  | ({ readonly type: "number" } & NumberRange)
   | { readonly type: "duration"; readonly max_sec: number }
-  | { readonly type: "enum"; readonly values: readonly string[] }
-  | { readonly type: "list"; readonly values: readonly string[] }
+  | ({ readonly type: "enum" } & Choices)
+  | ({ readonly type: "list" } & Choices)
   | { readonly type: "port_list"; readonly max_ranges: number }
   | { readonly type: "pattern"; readonly pattern: string; readonly max_length: number }
+  | { readonly type: "file"; readonly max_mb: number; readonly max_lines: number }
   | { readonly type: "target"; readonly kinds: readonly TargetKind[]; readonly max_addresses: number };
+
+/** From `min` to `max`; beyond `intrusive_above` it needs leave. */
+interface NumberRange {
+  readonly min: number;
+  readonly max: number;
+  readonly intrusive_above?: number | undefined;
+}
+
+/** What may be chosen; `intrusive_values` are choices too, which need leave. */
+interface Choices {
+  readonly values: readonly string[];
+  readonly intrusive_values?: readonly string[] | undefined;
+}
 
 /** The names of the value types. */
 export type ValueType = ValueSpec["type"];
 
-/** The text that reaches the argument list, or a message that says what was expected. */
-export type ValueReading = { readonly ok: true; readonly text: string } | {
-  readonly ok: false;
-  readonly expected: string;
-};
+/** The text that reaches the argument list, or a message that says what was expected, or what must be known first. */
+export type ValueReading =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly expected: string }
+  | { readonly ok: false; readonly need: Need };
 
 /** A JSON Schema, as far as this program writes them. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -40,12 +55,31 @@ interface ValueTypeRules<Spec extends ValueSpec> {
   readonly fromJson: (value: unknown, spec: Spec) => string | null;
   /** Turns the text of `--param name=text` into the JSON value that {@link fromJson} reads. */
   readonly toJson: (text: string) => unknown;
-  /** Checks text; returns it normalised, or null, or a message of its own. */
-  readonly check: (text: string, spec: Spec, policy: TargetPolicy) => string | null | { expected: string };
+  /** Checks text; returns it normalised, or null, or a message of its own, or what must be known first. */
+  readonly check: (text: string, spec: Spec, context: ValueContext) =>
+    | string
+    | null
+    | { readonly expected: string }
+    | { readonly need: Need };
+  /** Whether a checked text needs leave; absent where none does. */
+  readonly isIntrusive?: (text: string, spec: Spec) => boolean;
+}
+
+/** What values are checked against beside their type. */
+export interface ValueContext {
+  readonly policy: TargetPolicy;
+  readonly facts: Facts;
 }
 
 type Rules = { readonly [Type in ValueType]: ValueTypeRules<Extract<ValueSpec, { type: Type }>> };
 
+const choices = ({ values, intrusive_values: intrusive = [] }: Choices) => [...values, ...intrusive];
+const needsLeave = ({ intrusive_values: intrusive = [] }: Choices) =>
+  intrusive.length === 0 ? "" : ` (need leave: ${intrusive.join(", ")})`;
+const isBeyond = (text: string, { intrusive_above: above }: NumberRange) =>
+  above !== undefined && Number(text) > above;
+const beyond = ({ intrusive_above: above }: NumberRange) =>
+  above === undefined ? "" : ` (above ${above} needs leave)`;
 const string = (value: unknown) => typeof value === "string" ? value : null;
 const same = (text: string) => text;
 const numeral = (text: string): unknown => /^-?[0-9]+(?:\.[0-9]+)?$/.test(text) ? Number(text) : text;
@@ -59,20 +93,22 @@ const RULES: Rules = {
     check: (text) => text === "true" || text === "false" ? text : null,
   },
   integer: {
-    describe: (spec) => `an integer from ${spec.min} to ${spec.max}`,
+    describe: (spec) => `an integer from ${spec.min} to ${spec.max}${beyond(spec)}`,
     jsonSchema: (spec) => ({ type: "integer", minimum: spec.min, maximum: spec.max }),
     fromJson: (value) => Number.isSafeInteger(value) ? String(value) : null,
     toJson: numeral,
     check: (text, spec) =>
       /^-?(?:0|[1-9][0-9]{0,15})$/.test(text) && within(Number(text), spec) ? text : null,
+    isIntrusive: isBeyond,
   },
   number: {
-    describe: (spec) => `a number from ${spec.min} to ${spec.max}`,
+    describe: (spec) => `a number from ${spec.min} to ${spec.max}${beyond(spec)}`,
     jsonSchema: (spec) => ({ type: "number", minimum: spec.min, maximum: spec.max }),
     // A number that JavaScript writes with an exponent is one that a program may read differently.
     fromJson: (value) => typeof value === "number" && Number.isFinite(value) ? String(value) : null,
     toJson: numeral,
     check: (text, spec) => NUMBER.test(text) && within(Number(text), spec) ? plainNumber(Number(text)) : null,
+    isIntrusive: isBeyond,
   },
   duration: {
     describe: (spec) =>
@@ -88,17 +124,18 @@ const RULES: Rules = {
     },
   },
   enum: {
-    describe: (spec) => `one of ${spec.values.join(", ")}`,
-    jsonSchema: (spec) => ({ type: "string", enum: spec.values }),
+    describe: (spec) => `one of ${choices(spec).join(", ")}${needsLeave(spec)}`,
+    jsonSchema: (spec) => ({ type: "string", enum: choices(spec) }),
     fromJson: string,
     toJson: same,
-    check: (text, spec) => spec.values.includes(text) ? text : null,
+    check: (text, spec) => choices(spec).includes(text) ? text : null,
+    isIntrusive: (text, spec) => !spec.values.includes(text),
   },
   list: {
-    describe: (spec) => `a list of ${spec.values.join(", ")}`,
+    describe: (spec) => `a list of ${choices(spec).join(", ")}${needsLeave(spec)}`,
     jsonSchema: (spec) => ({
       type: "array",
-      items: { type: "string", enum: spec.values },
+      items: { type: "string", enum: choices(spec) },
       minItems: 1,
       uniqueItems: true,
     }),
@@ -110,10 +147,12 @@ const RULES: Rules = {
     toJson: (text) => text.split(","),
     check: (text, spec) => {
       const items = text.split(",");
-      return items.every((item) => spec.values.includes(item)) && new Set(items).size === items.length
+      const known = choices(spec);
+      return items.every((item) => known.includes(item)) && new Set(items).size === items.length
         ? text
         : null;
     },
+    isIntrusive: (text, spec) => text.split(",").some((item) => !spec.values.includes(item)),
   },
   port_list: {
     describe: (spec) => `ports from 1 to 65535 such as 22,80,8000-8100, at most ${spec.max_ranges} ranges`,
@@ -137,13 +176,34 @@ const RULES: Rules = {
     check: (text, spec) =>
       text.length <= spec.max_length && new RegExp(`^(?:${spec.pattern})$`, "u").test(text) ? text : null,
   },
+  file: {
+    describe: (spec) =>
+      `a file in one of tools.wordlist_dirs, named as it is named there, of at most ${spec.max_mb} MB and ` +
+      `${spec.max_lines} lines`,
+    jsonSchema: () => ({ type: "string", maxLength: MAX_FILE_NAME_LENGTH }),
+    fromJson: string,
+    toJson: same,
+    check: (text, spec, { facts }) => {
+      if (!isFileName(text)) return null;
+      const fact = facts.files.get(text);
+      if (fact === undefined) return { need: { kind: "file", name: text } };
+      if (!fact.ok) return { expected: `a word list: ${fact.reason}. ${fact.remedy}` };
+      if (fact.bytes > spec.max_mb * 1_000_000) {
+        return { expected: `a file of at most ${spec.max_mb} MB; this one has ${fact.bytes} bytes` };
+      }
+      return fact.lines > spec.max_lines
+        ? { expected: `a file of at most ${spec.max_lines} lines; this one has ${fact.lines}` }
+        : fact.path;
+    },
+  },
   target: {
     describe: (spec) => describeKinds(spec.kinds),
     jsonSchema: () => ({ type: "string" }),
     fromJson: string,
     toJson: same,
-    check: (text, spec, policy) => {
-      const decision = policy.decide(text, { kinds: spec.kinds, maxAddresses: spec.max_addresses });
+    check: (text, spec, { policy, facts }) => {
+      const decision = policy.decide(text, { kinds: spec.kinds, maxAddresses: spec.max_addresses }, facts);
+      if ("need" in decision) return decision;
       if (!decision.ok) return { expected: `an allowed target: ${decision.error}. ${decision.remedy}` };
       return targetParts(decision.target, true).target;
     },
@@ -162,6 +222,14 @@ const SECONDS: Readonly<Record<string, { readonly times: number; readonly per: n
 };
 const PORT_LIST = /^[1-9][0-9]{0,4}(?:-[1-9][0-9]{0,4})?(?:,[1-9][0-9]{0,4}(?:-[1-9][0-9]{0,4})?)*$/;
 
+const MAX_FILE_NAME_LENGTH = 255;
+
+/** Whether `text` can name a file below a folder: no step up, nothing hidden, no empty part. */
+function isFileName(text: string): boolean {
+  return text.length <= MAX_FILE_NAME_LENGTH && !text.includes("\\") &&
+    text.split("/").every((part) => part !== "" && !part.startsWith("."));
+}
+
 /** What a value is expected to be, in words: "an integer from 0 to 5". */
 export function describeValue(spec: ValueSpec): string {
   return rulesOf(spec).describe(spec);
@@ -173,9 +241,16 @@ export function valueJsonSchema(spec: ValueSpec): JsonSchema {
 }
 
 /** Reads the JSON value of a typed parameter. */
-export function readJsonValue(value: unknown, spec: ValueSpec, policy: TargetPolicy): ValueReading {
+export function readJsonValue(
+  value: unknown,
+  spec: ValueSpec,
+  policy: TargetPolicy,
+  facts: Facts = NOTHING_KNOWN,
+): ValueReading {
   const text = rulesOf(spec).fromJson(value, spec);
-  return text === null ? { ok: false, expected: describeValue(spec) } : readTextValue(text, spec, policy);
+  return text === null
+    ? { ok: false, expected: describeValue(spec) }
+    : readTextValue(text, spec, policy, facts);
 }
 
 /**
@@ -183,15 +258,23 @@ export function readJsonValue(value: unknown, spec: ValueSpec, policy: TargetPol
  * a flag (D6), and none is empty, since a joined flag would then take the next argument for its value. A lone
  * surrogate would reach the program as another character (D8).
  */
-export function readTextValue(text: string, spec: ValueSpec, policy: TargetPolicy): ValueReading {
+export function readTextValue(
+  text: string,
+  spec: ValueSpec,
+  policy: TargetPolicy,
+  facts: Facts = NOTHING_KNOWN,
+): ValueReading {
   if (hasControls(text)) return { ok: false, expected: `${describeValue(spec)}, without control characters` };
   if (text === "" || !text.isWellFormed()) return { ok: false, expected: describeValue(spec) };
   if (text.startsWith("-")) return { ok: false, expected: `${describeValue(spec)}, not beginning with '-'` };
-  const checked = rulesOf(spec).check(text, spec, policy);
+  const checked = rulesOf(spec).check(text, spec, { policy, facts });
   if (checked === null) return { ok: false, expected: describeValue(spec) };
-  return typeof checked === "string"
-    ? { ok: true, text: checked }
-    : { ok: false, expected: checked.expected };
+  return typeof checked === "string" ? { ok: true, text: checked } : { ok: false, ...checked };
+}
+
+/** Whether a value that was read needs leave, beside what its flag says. */
+export function isIntrusiveValue(text: string, spec: ValueSpec): boolean {
+  return rulesOf(spec).isIntrusive?.(text, spec) ?? false;
 }
 
 /** The JSON value that `--param name=text` means, for a parameter of this type. */

@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { parsers } from "../catalog/parsers/registry.ts";
-import { targetNeed, type Tool } from "../catalog/tool.ts";
+import { NO_MODE, targetNeed, type Tool, type ToolForm } from "../catalog/tool.ts";
 import { CORRELATION_ID_PATTERN } from "../core/ids.ts";
 import { describeKinds, MAX_TARGET_LENGTH } from "../policy/target.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
@@ -26,11 +26,11 @@ export interface ToolDescription {
 /** Describes a tool. */
 export function describeTool(tool: Tool, policy: TargetPolicy): ToolDescription {
   const { name, title, description, annotations } = tool.manifest;
-  const targets = targetNeed(tool.manifest) === "none" ? "" : ` Allowed targets: ${policy.describe()}.`;
+  const aims = [...tool.forms.values()].some((form) => targetNeed(form) !== "none");
   return {
     name,
     title,
-    description: `${description.trim()}${targets}`,
+    description: `${description.trim()}${aims ? ` Allowed targets: ${policy.describe()}.` : ""}`,
     inputSchema: inputSchema(tool, policy),
     annotations: {
       title,
@@ -44,32 +44,18 @@ export function describeTool(tool: Tool, policy: TargetPolicy): ToolDescription 
 
 /** The JSON Schema of a call's arguments: the tool's own parameters beside the ones that every tool has. */
 function inputSchema(tool: Tool, policy: TargetPolicy): JsonSchema {
-  const { manifest } = tool;
-  const need = targetNeed(manifest);
-  const parameters = Object.entries(manifest.parameters).map(([name, spec]) => {
-    const value = tool.grammar.parameters.get(name)!.value;
-    return [name, {
-      ...valueJsonSchema(value),
-      description: [spec.description, `(${describeValue(value)})`].filter(Boolean).join(" ") +
-        (spec.intrusive ? " Intrusive: needs leave." : ""),
-      ...(spec.default !== undefined && { default: spec.default }),
-    }];
-  });
-  const required = Object.entries(manifest.parameters).filter(([, spec]) => spec.required).map(([name]) =>
-    name
-  );
+  const forms = [...tool.forms];
+  const needs = forms.map(([, form]) => targetNeed(form));
+  const names = [...new Set(forms.flatMap(([, { grammar }]) => [...grammar.parameters.keys()]))];
+  const isRequired = (name: string) =>
+    forms.every(([, { grammar }]) => grammar.parameters.get(name)?.required === true);
+  const hasModes = !tool.forms.has(NO_MODE);
   return {
     type: "object",
     properties: {
-      ...(need !== "none" && {
-        target: {
-          type: "string",
-          minLength: 1,
-          maxLength: MAX_TARGET_LENGTH,
-          description: `${capital(describeKinds(manifest.target.kinds))}; allowed: ${policy.describe()}`,
-        },
-      }),
-      ...Object.fromEntries(parameters),
+      ...(hasModes && { mode: modeProperty(tool) }),
+      ...(needs.some((need) => need !== "none") && { target: targetProperty(tool, policy) }),
+      ...Object.fromEntries(names.map((name) => [name, parameterProperty(tool, name)])),
       extra_args: { type: "string", default: "", description: extraArgsDescription(tool) },
       timeout_sec: {
         type: "number",
@@ -84,21 +70,74 @@ function inputSchema(tool: Tool, policy: TargetPolicy): JsonSchema {
         description: "Your own id for the run, for the log",
       },
     },
-    required: [...(need === "required" ? ["target"] : []), ...required],
+    required: [
+      ...(hasModes ? ["mode"] : []),
+      ...(needs.every((need) => need === "required") ? ["target"] : []),
+      ...names.filter(isRequired),
+    ],
     additionalProperties: false,
   };
 }
 
-function extraArgsDescription(tool: Tool): string {
-  const flags = Object.entries(tool.manifest.flags).map(([flag, spec]) => {
-    const value = tool.grammar.flags.get(flag)?.value;
-    const shape = value === undefined ? "" : ` <${describeValue(value)}>`;
-    const about = [spec.description, spec.intrusive ? "intrusive: needs leave" : undefined].filter(Boolean)
-      .join("; ");
-    return `${flag}${shape}${about === "" ? "" : `: ${about}`}`;
+function modeProperty(tool: Tool): JsonSchema {
+  const modes = Object.entries(tool.manifest.modes);
+  const lines = modes.map(([name, mode]) =>
+    `${name}: ${mode.description}${mode.intrusive ? " (intrusive: needs leave)" : ""}`
+  );
+  return { type: "string", enum: modes.map(([name]) => name), description: lines.join(". ") };
+}
+
+function targetProperty(tool: Tool, policy: TargetPolicy): JsonSchema {
+  const kinds = byMode(tool, (form) => targetNeed(form) === "none" ? null : describeKinds(form.target.kinds));
+  return {
+    type: "string",
+    minLength: 1,
+    maxLength: MAX_TARGET_LENGTH,
+    description: `${capital(kinds)}; allowed: ${policy.describe()}`,
+  };
+}
+
+/** One parameter; where modes declare it differently, either way. */
+function parameterProperty(tool: Tool, name: string): JsonSchema {
+  const specs = [...tool.forms.values()].flatMap(({ grammar }) => grammar.parameters.get(name) ?? []);
+  const schemas = distinct(specs.map(({ value }) => valueJsonSchema(value)));
+  const defaults = distinct(specs.map((spec) => spec.default));
+  const description = byMode(tool, ({ grammar }) => {
+    const spec = grammar.parameters.get(name);
+    if (spec === undefined) return null;
+    const words = [spec.description, `(${describeValue(spec.value)})`].filter(Boolean).join(" ");
+    return `${words}${spec.required ? "; required" : ""}${spec.intrusive ? " Intrusive: needs leave." : ""}`;
   });
-  if (flags.length === 0) return "This tool takes no further flags";
-  return `Further flags in one line, nothing else is taken. ${flags.join(". ")}`;
+  return {
+    ...(schemas.length === 1 ? schemas[0] : { anyOf: schemas }),
+    description,
+    ...(defaults.length === 1 && defaults[0] !== undefined && { default: defaults[0] }),
+  };
+}
+
+function extraArgsDescription(tool: Tool): string {
+  return byMode(tool, ({ grammar }) => {
+    const flags = [...grammar.flags].map(([flag, spec]) => {
+      const shape = spec.value === undefined ? "" : ` <${describeValue(spec.value)}>`;
+      const about = [spec.description, spec.intrusive ? "intrusive: needs leave" : undefined].filter(Boolean)
+        .join("; ");
+      return `${flag}${shape}${about === "" ? "" : `: ${about}`}`;
+    });
+    if (flags.length === 0) return "This tool takes no further flags";
+    return `Further flags in one line, nothing else is taken. ${flags.join(". ")}`;
+  });
+}
+
+/** What is said of each mode: once where all say the same, with the mode's name where they differ or some say nothing. */
+function byMode(tool: Tool, say: (form: ToolForm) => string | null): string {
+  const said = [...tool.forms].map(([mode, form]) => [mode, say(form)] as const);
+  const texts = distinct(said.map(([, text]) => text));
+  if (texts.length === 1) return texts[0] ?? "";
+  return said.filter(([, text]) => text !== null).map(([mode, text]) => `mode ${mode}: ${text}`).join("; ");
+}
+
+function distinct<T>(items: readonly T[]): T[] {
+  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
 }
 
 /** The fields of a call that are not the tool's own parameters. */
@@ -201,8 +240,9 @@ export function toolInformation(
     why_not: !entry.enabled ? "disabled by the configuration" : missing?.reason ?? null,
     remedy: !entry.enabled ? "change tools.include or tools.exclude" : missing?.remedy ?? null,
     declared_in: tool.file,
-    target_kinds: tool.manifest.target.kinds,
-    max_addresses: tool.manifest.target.max_addresses,
+    target_kinds: [...new Set([...tool.forms.values()].flatMap(({ target }) => target.kinds))],
+    max_addresses: Math.max(...[...tool.forms.values()].map(({ target }) => target.max_addresses)),
+    modes: Object.keys(tool.manifest.modes),
     timeout_sec: tool.timeoutSec,
     concurrency: tool.concurrency,
     max_queue: tool.maxQueue,

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { targetNeed, type ToolLimits } from "../catalog/tool.ts";
+import { NO_MODE, targetNeed, type ToolForm, type ToolLimits } from "../catalog/tool.ts";
 import type { WantedTier } from "../confinement/tier.ts";
+import type { FlagSpec } from "../policy/flags.ts";
 import { describeKinds } from "../policy/target.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { describeValue } from "../policy/value.ts";
@@ -14,27 +15,13 @@ import { type ToolboxEntry, unavailability } from "./toolbox.ts";
 /** The manual as plain text. */
 export function manualOf(entry: ToolboxEntry, policy: TargetPolicy, tier: WantedTier): string {
   const { tool, availability } = entry;
-  const { manifest, grammar } = tool;
+  const { manifest } = tool;
   const missing = unavailability(entry);
   const state = !entry.enabled
     ? "disabled by the configuration"
     : missing === null
     ? `available at ${availability.path}`
     : `unavailable: ${missing.reason}. ${missing.remedy}`;
-  const parameters = Object.entries(manifest.parameters).map(([name, spec]) => {
-    const value = describeValue(grammar.parameters.get(name)!.value);
-    const fallback = spec.default === undefined ? "" : `; default ${JSON.stringify(spec.default)}`;
-    return `  ${name} (${spec.flag}): ${value}${fallback}${spec.required ? "; required" : ""}` +
-      `${spec.intrusive ? "; intrusive" : ""}${
-        spec.description === undefined ? "" : `\n      ${spec.description}`
-      }`;
-  });
-  const flags = Object.entries(manifest.flags).map(([name, spec]) => {
-    const value = grammar.flags.get(name)?.value;
-    const shape = value === undefined ? "" : ` ${describeValue(value)}`;
-    return `  ${name}${shape}${spec.intrusive ? "; intrusive" : ""}` +
-      `${spec.description === undefined ? "" : `\n      ${spec.description}`}`;
-  });
   const loose = unenforced(manifest, tier);
   return [
     `${tool.name}: ${manifest.title}`,
@@ -42,19 +29,43 @@ export function manualOf(entry: ToolboxEntry, policy: TargetPolicy, tier: Wanted
     manifest.description.trim(),
     "",
     `State: ${state}`,
-    targetNeed(manifest) === "none"
-      ? "Target: none"
-      : `Target: ${describeKinds(manifest.target.kinds)}; allowed: ${policy.describe()}` +
-        (manifest.target.max_addresses > 1 ? `; at most ${manifest.target.max_addresses} addresses` : ""),
     `Time-out: ${tool.timeoutSec} s`,
     `Limits: ${describeLimits(tool.limits)}`,
     `Runs at once: ${tool.concurrency}; waiting: at most ${tool.maxQueue}`,
-    `Always given: ${manifest.first.join(" ") || "nothing"}`,
-    ...section("Parameters", parameters),
-    ...section("Flags of extra_args", flags),
+    ...[...tool.forms].flatMap(([mode, form]) => [
+      ...(mode === NO_MODE ? [] : ["", `Mode ${mode}: ${manifest.modes[mode]!.description}`]),
+      ...describeForm(form, policy),
+    ]),
     ...section("Declared but not enforced", loose.map((text) => `  ${text}`)),
     "",
   ].join("\n");
+}
+
+function describeForm(form: ToolForm, policy: TargetPolicy): string[] {
+  const { target, grammar, first } = form;
+  const parameters = [...grammar.parameters].map(([name, spec]) => {
+    const fallback = spec.default === undefined ? "" : `; default ${JSON.stringify(spec.default)}`;
+    const notes = `${fallback}${spec.required ? "; required" : ""}${spec.intrusive ? "; intrusive" : ""}`;
+    return `  ${name} (${spec.flag}): ${describeValue(spec.value)}${notes}${about(spec)}`;
+  });
+  const flags = [...grammar.flags].map(([name, spec]) => {
+    const shape = spec.value === undefined ? "" : ` ${describeValue(spec.value)}`;
+    return `  ${name}${shape}${spec.intrusive ? "; intrusive" : ""}${about(spec)}`;
+  });
+  const most = target.max_addresses > 1 ? `; at most ${target.max_addresses} addresses` : "";
+  return [
+    ...(form.intrusive ? ["Intrusive: every run needs leave"] : []),
+    targetNeed(form) === "none"
+      ? "Target: none"
+      : `Target: ${describeKinds(target.kinds)}; allowed: ${policy.describe()}${most}`,
+    `Always given: ${first.join(" ") || "nothing"}`,
+    ...section("Parameters", parameters),
+    ...section("Flags of extra_args", flags),
+  ];
+}
+
+function about({ description }: FlagSpec): string {
+  return description === undefined ? "" : `\n      ${description}`;
 }
 
 function describeLimits({ memoryMb, cpuSec, openFiles, fileSizeMb, processes }: ToolLimits): string {

@@ -17,7 +17,8 @@ import { type Admission, Gate } from "./admission.ts";
 import { approve, type IntrusiveSettings } from "./approval.ts";
 import { ceilingsOf } from "./ceilings.ts";
 import { classify } from "./classify.ts";
-import { type Plan, planRun, type RunRequest } from "./plan.ts";
+import { type Lookups, planWithLookups } from "./lookups.ts";
+import type { Plan, RunRequest } from "./plan.ts";
 import { lostEnding, report } from "./report.ts";
 import { no, type Step } from "./step.ts";
 import { findTool, isOffered, type Toolbox, type ToolboxEntry, unavailability } from "./toolbox.ts";
@@ -47,6 +48,8 @@ export interface PipelineParts {
   readonly toolbox: Toolbox;
   readonly policy: TargetPolicy;
   readonly settings: PipelineSettings;
+  /** What plans may ask for. */
+  readonly lookups: Lookups;
   readonly clock: Clock;
 }
 
@@ -133,18 +136,20 @@ export class Pipeline {
     const resolved = this.#resolve(toolName);
     if (!resolved.ok) return refuse(resolved.refusal);
     const entry = resolved.value;
-    const { policy, settings } = this.#parts;
-    const decision = planRun(entry.tool, request, policy, settings.maxArgsBytes);
-    if (!decision.ok) return refuse(decision.refusal);
-    const approved = approve(decision.plan, settings, context.mayIntrude);
-    if (!approved.ok) return refuse(approved.refusal);
+    const { policy, settings, lookups } = this.#parts;
     const signal = AbortSignal.any([context.signal, this.#stopped.signal]);
+    const maxArgs = settings.maxArgsBytes;
+    const planned = await planWithLookups(entry.tool, request, policy, maxArgs, lookups, signal);
+    if (!planned.ok) return refuse(planned.refusal);
+    const plan = planned.value;
+    const approved = approve(plan, settings, context.mayIntrude);
+    if (!approved.ok) return refuse(approved.refusal);
     const admitted = await this.#gate.admit(entry, signal);
     if (!admitted.ok) return refuse(admitted.refusal);
     try {
       return await this.#execute(
         entry,
-        decision.plan,
+        plan,
         admitted.value,
         correlationId,
         { ...context, signal },

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { targetNeed, type Tool } from "../catalog/tool.ts";
+import { NO_MODE, targetNeed, type Tool, type ToolForm } from "../catalog/tool.ts";
 import { CORRELATION_ID_PATTERN, isCorrelationId } from "../core/ids.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { quote } from "../core/text.ts";
 import { nearest } from "../documents/nearest.ts";
+import { type Facts, type Need, NOTHING_KNOWN } from "../policy/facts.ts";
 import { decideArguments } from "../policy/grammar.ts";
 import { describeKinds, type Target, type TargetParts, targetParts } from "../policy/target.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
@@ -45,11 +46,11 @@ export interface Plan {
   readonly intrusive: readonly string[];
 }
 
-/** A plan, or why there is none. */
-export type PlanDecision = { readonly ok: true; readonly plan: Plan } | {
-  readonly ok: false;
-  readonly refusal: Refusal;
-};
+/** A plan, or why there is none, or what must be known first. */
+export type PlanDecision =
+  | { readonly ok: true; readonly plan: Plan }
+  | { readonly ok: false; readonly refusal: Refusal }
+  | { readonly ok: false; readonly need: Need };
 
 /** The shortest time-out that a caller may ask for, in seconds. */
 const MIN_TIMEOUT_SEC = 0.1;
@@ -58,12 +59,14 @@ const MIN_TIMEOUT_SEC = 0.1;
  * Plans a run of `tool`.
  *
  * @param maxArgsBytes the longest `extra_args`, in bytes
+ * @param facts what is known so far; a plan that needs more says so, and is asked for again
  */
 export function planRun(
   tool: Tool,
   request: RunRequest,
   policy: TargetPolicy,
   maxArgsBytes: number,
+  facts: Facts = NOTHING_KNOWN,
 ): PlanDecision {
   const unknown = Object.keys(request).find((key) => !(REQUEST_FIELDS as readonly string[]).includes(key));
   if (unknown !== undefined) {
@@ -98,26 +101,41 @@ export function planRun(
   }
   const time = planTimeout(tool, request.timeout_sec);
   if (!time.ok) return time;
-  const aim = planTarget(tool, request.target, policy);
+  const chosen = chooseForm(tool, parameters as Readonly<Record<string, unknown>>);
+  if (!chosen.ok) return chosen;
+  const { form, mode } = chosen;
+  const aim = planTarget(tool, form, request.target, policy, facts);
   if (!aim.ok) return aim;
-  const said = decideArguments(
-    { parameters: parameters as Record<string, unknown>, extraArgs },
-    tool.grammar,
-    policy,
-    maxArgsBytes,
-  );
+  const asked = { parameters: chosen.parameters, extraArgs };
+  const said = decideArguments(asked, form.grammar, policy, maxArgsBytes, facts);
+  if ("need" in said) return said;
   if (!said.ok) return invalid(said.field, said.error, said.remedy);
-  const { front, last } = placeTarget(tool, aim.target);
+  const { front, last } = placeTarget(form, aim.target);
   return {
     ok: true,
     plan: {
-      args: [...tool.manifest.first, ...said.args, ...front, ...last],
+      args: [...form.first, ...said.args, ...front, ...last],
       target: aim.target?.text ?? null,
       timeoutMs: time.timeoutMs,
       callerShortened: time.timeoutMs < tool.timeoutSec * 1000,
-      intrusive: [...(tool.manifest.intrusive ? [`the tool ${tool.name}`] : []), ...said.intrusive],
+      intrusive: [...(form.intrusive ? [`the tool ${tool.name}${mode}`] : []), ...said.intrusive],
     },
   };
+}
+
+/** The form of the mode that was asked for, and the parameters beside the mode. */
+function chooseForm(tool: Tool, given: Readonly<Record<string, unknown>>) {
+  const only = tool.forms.get(NO_MODE);
+  if (only !== undefined) return { ok: true, form: only, mode: "", parameters: given } as const;
+  const { mode: asked, ...parameters } = given;
+  const modes = [...tool.forms.keys()];
+  const form = typeof asked === "string" && asked !== NO_MODE ? tool.forms.get(asked) : undefined;
+  if (form !== undefined) return { ok: true, form, mode: ` in mode ${asked}`, parameters } as const;
+  return invalid(
+    "parameters.mode",
+    asked === undefined ? 'parameter "mode" is missing' : `parameter "mode" is ${shownValue(asked)}`,
+    `Give one of ${modes.join(", ")}.`,
+  );
 }
 
 function planTimeout(tool: Tool, asked: unknown) {
@@ -132,9 +150,9 @@ function planTimeout(tool: Tool, asked: unknown) {
   return { ok: true, timeoutMs: asked * 1000 } as const;
 }
 
-function planTarget(tool: Tool, asked: unknown, policy: TargetPolicy) {
-  const { kinds, max_addresses: maxAddresses } = tool.manifest.target;
-  const need = targetNeed(tool.manifest);
+function planTarget(tool: Tool, form: ToolForm, asked: unknown, policy: TargetPolicy, facts: Facts) {
+  const { kinds, max_addresses: maxAddresses } = form.target;
+  const need = targetNeed(form);
   if (asked === undefined) {
     if (need !== "required") return { ok: true, target: null } as const;
     return invalid(
@@ -153,15 +171,16 @@ function planTarget(tool: Tool, asked: unknown, policy: TargetPolicy) {
       `Give ${describeKinds(kinds)}.`,
     );
   }
-  const decision = policy.decide(asked, { kinds, maxAddresses });
+  const decision = policy.decide(asked, { kinds, maxAddresses }, facts);
+  if ("need" in decision) return decision;
   if (!decision.ok) return invalid("target", decision.error, decision.remedy);
   return { ok: true, target: decision.target } as const;
 }
 
 /** The arguments that carry the target: those before the last place, and the last. */
-function placeTarget(tool: Tool, target: Target | null): { front: string[]; last: string[] } {
+function placeTarget(form: ToolForm, target: Target | null): { front: string[]; last: string[] } {
   if (target === null) return { front: [], last: [] };
-  const { place, pin } = tool.manifest.target;
+  const { place, pin } = form.target;
   const parts = targetParts(target, pin === "address");
   const pinned = typeof pin === "object" && target.named ? [pin.flag, fill(pin.template, parts)] : [];
   if (place === "last") return { front: pinned, last: [parts.target] };

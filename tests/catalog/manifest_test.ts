@@ -46,6 +46,7 @@ Deno.test("manifest: what is left out has these defaults", () => {
     target: { kinds: ["none"], max_addresses: 1, place: "last", pin: "none" },
     parameters: {},
     flags: {},
+    modes: {},
     limits: {},
     breaker: {},
     success_exit_codes: [0],
@@ -265,7 +266,43 @@ const BAD: readonly (readonly [string, string, string])[] = [
   ["no exit code at all", "success_exit_codes: []", "5:21: success_exit_codes: "],
   ["an unknown capability", "capabilities: [root]", "5:16: capabilities[0]: "],
   ["a helper with a path that is not absolute", "helpers: [./x]", "5:11: helpers[0]: "],
-  ["modes, which this version does not have", "modes: {}", '5:1: modes: unknown key "modes"'],
+  [
+    "a mode that declares a parameter again",
+    "parameters: { n: { type: boolean, flag: '-n' } }\n" +
+    "modes: { a: { description: A, parameters: { n: { type: boolean, flag: '-m' } } } }",
+    "6:48: modes.a.parameters.n: n is declared for all modes already",
+  ],
+  [
+    "a mode's flag that another owns",
+    "parameters: { n: { type: boolean, flag: '-n' } }\nmodes: { a: { description: A, flags: { '-n': {} } } }",
+    '6:46: modes.a.flags."-n": -n belongs to parameter n already',
+  ],
+  [
+    "a mode's word that a caller could repeat",
+    "flags: { '-n': {} }\nmodes: { a: { description: A, first: [a, '-n'] } }",
+    "6:42: modes.a.first[1]: -n is in the grammar too; a caller must not repeat it",
+  ],
+  [
+    "what is common and wrong in every mode, once",
+    "flags: { '-n': { value: { type: integer, min: 2, max: 1 } } }\n" +
+    "modes: { a: { description: A }, b: { description: B } }",
+    '5:47: flags."-n".value.min: min is greater than max',
+  ],
+  [
+    "a mode's target with a port that it has not",
+    "modes: { a: { description: A, target: { kinds: [host], place: { template: '{host}:{port}' } } } }",
+    "5:75: modes.a.target.place.template: {port} has no meaning for kind host",
+  ],
+  [
+    "a limit of leave that nothing is above",
+    "flags: { '-n': { value: { type: integer, min: 1, max: 9, intrusive_above: 9 } } }",
+    '5:75: flags."-n".value.intrusive_above: expected a number from min up to, and less than, max',
+  ],
+  [
+    "a value that is both",
+    "flags: { '-n': { value: { type: enum, values: [a, b], intrusive_values: [b] } } }",
+    '5:73: flags."-n".value.intrusive_values: b is in values too',
+  ],
 ];
 
 for (const [name, rest, expected] of BAD) {
@@ -282,6 +319,7 @@ for (
     ["a name with a dash", HEAD.replace("name: t", "name: a-b")],
     ["a name of 65 characters", HEAD.replace("name: t", `name: ${"a".repeat(65)}`)],
     ["the server's own tool run_wait", HEAD.replace("name: t", "name: run_wait")],
+    ["the compartment of names", HEAD.replace("name: t", "name: resolver")],
     ["the server's own tool run_output", HEAD.replace("name: t", "name: run_output")],
     ["no description", HEAD.replace("description: D\n", "")],
     ["a command with a path that is not absolute", HEAD.replace("command: t", "command: bin/t")],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Manifest } from "../../src/catalog/manifest.ts";
-import { resolveTool, targetNeed, type ToolOverride } from "../../src/catalog/tool.ts";
+import { NO_MODE, resolveTool, targetNeed, type ToolOverride } from "../../src/catalog/tool.ts";
 import { type ManifestInput, manifestOf, TOOL_DEFAULTS } from "../support/engine.ts";
 
 function resolve(changes: Partial<ManifestInput> = {}, override: ToolOverride = {}) {
@@ -92,7 +92,7 @@ Deno.test("tool: the grammar has each parameter and each flag, with what is decl
       level: { type: "integer", flag: "-T", join: true, min: 0, max: 5, default: 4, intrusive: true },
     },
     flags: { "-x": { value: { type: "boolean" }, repeat: true }, "-y": {} },
-  }).grammar;
+  }).forms.get(NO_MODE)!.grammar;
   const { value, ...level } = parameters.get("level")!;
   assert.deepEqual(level, {
     flag: "-T",

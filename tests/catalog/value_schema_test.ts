@@ -42,6 +42,7 @@ Deno.test("value schema: the defaults of the optional keys", () => {
     pattern: "a",
     max_length: 256,
   });
+  assert.deepEqual(schema.parse({ type: "file" }), { type: "file", max_mb: 50, max_lines: 1_000_000 });
   assert.deepEqual(schema.parse({ type: "target", kinds: ["cidr"] }), {
     type: "target",
     kinds: ["cidr"],
@@ -51,7 +52,11 @@ Deno.test("value schema: the defaults of the optional keys", () => {
 
 for (
   const bad of [
-    { type: "file" },
+    { type: "file", max_mb: 0 },
+    { type: "file", max_lines: 0 },
+    { type: "enum", values: ["a"], intrusive_values: [] },
+    { type: "list", values: ["a"], intrusive_values: ["b,c"] },
+    { type: "integer", min: 0, max: 9, intrusive_above: 4.5 },
     { type: "integer", min: 0.5, max: 1 },
     { type: "integer", min: 0, max: Infinity },
     { type: "number", min: NaN, max: 1 },

@@ -31,6 +31,7 @@ Deno.test("config: the defaults are the contract's", () => {
       default_concurrency: 2,
       default_max_queue: 16,
       max_concurrency: 16,
+      wordlist_dirs: [],
       overrides: {},
     },
     circuit_breaker: {

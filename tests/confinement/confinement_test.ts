@@ -34,6 +34,7 @@ async function withConfinement(
     stateFolder,
     uid: Deno.uid(),
     logFile: null,
+    wordListFolders: [],
     libc: LIBC_PATHS,
     sources: SOURCES,
     clock: systemClock,

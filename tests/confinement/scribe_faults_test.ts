@@ -37,6 +37,7 @@ function openFake() {
       tools: [{ name: "nmap", concurrency: 1 }],
       uid: 0,
       logFile: { path: "/log", maxBytes: 1, backups: 0 },
+      wordListFolders: [],
       clock,
       onDeath: (reason) => deaths.push(reason),
     });

@@ -12,6 +12,7 @@ const scribe = new Scribe({
   tools: [{ name: "nmap", concurrency: 1 }],
   uid: null,
   logFile: null,
+  wordListFolders: [],
   clock: systemClock,
 });
 const { dead } = await scribe.opened;

@@ -14,6 +14,7 @@ const order: ScribeOrder = {
   uid: 0,
   tools: ["nmap", "lab_ping"],
   logFile: { path: "/log/bulkhead.log", maxBytes: 1024, backups: 0 },
+  wordListFolders: ["/usr/share/wordlists"],
 };
 const id = "a9b1c2d3-0000-4000-8000-000000000000";
 

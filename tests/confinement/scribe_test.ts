@@ -21,6 +21,7 @@ function state() {
         tools: [{ name: "nmap", concurrency: 2 }, { name: "curl", concurrency: 1 }],
         uid: Deno.uid(),
         logFile: null,
+        wordListFolders: [],
         clock: systemClock,
         ...changes,
       });
@@ -262,7 +263,7 @@ Deno.test("scribe: it can do nothing outside its folders", async () => {
   for (const folder of [...folders, elsewhere]) await Deno.mkdir(folder);
   const worker = new Worker(new URL("./scribe_probe_worker.ts", import.meta.url), {
     type: "module",
-    deno: { permissions: scribePermissions(folders[0]!, folders[1]!) },
+    deno: { permissions: scribePermissions(folders[0]!, folders[1]!, []) },
   });
   try {
     const results = await new Promise<Record<string, string>>((resolve) => {
@@ -276,7 +277,7 @@ Deno.test("scribe: it can do nothing outside its folders", async () => {
   } finally {
     worker.terminate();
   }
-  assert.deepEqual(scribePermissions("/s", null), {
+  assert.deepEqual(scribePermissions("/s", null, []), {
     read: ["/s"],
     write: ["/s"],
     env: false,

@@ -40,7 +40,7 @@ const threads = {
   // What a compartment still has when it takes its first order: it is made with libc, and gives it up.
   compartment: await inside(compartmentPermissions("/usr/bin/curl", null)),
   warden: await inside(wardenPermissions(["/usr/bin/curl", "/usr/bin/openssl"], LIBC_PATHS, sources)),
-  scribe: await inside(scribePermissions(setup.stateFolder!, null)),
+  scribe: await inside(scribePermissions(setup.stateFolder!, null, [])),
 };
 const engine = await startEngine(setup, null, systemIo);
 await engine.confined();

@@ -108,10 +108,12 @@ export function keepsTo(text: string, spec: ValueSpec): boolean {
       return onlyDigits(amount) && BigInt(amount) * thousandths <= BigInt(Math.round(spec.max_sec * 1000));
     }
     case "enum":
-      return spec.values.some((value) => value === text);
+      return spec.values.some((value) => value === text) || spec.intrusive_values?.includes(text) === true;
     case "list": {
       const items = text.split(",");
-      return items.every((item, at) => spec.values.includes(item) && items.indexOf(item) === at);
+      return items.every((item, at) =>
+        [...spec.values, ...spec.intrusive_values ?? []].includes(item) && items.indexOf(item) === at
+      );
     }
     case "port_list": {
       const ranges = text.split(",").map((range) => range.split("-"));
@@ -121,6 +123,9 @@ export function keepsTo(text: string, spec: ValueSpec): boolean {
           +ends[0]! <= +ends.at(-1)!
         );
     }
+    case "file":
+      // Which files there are is not known here.
+      return false;
     case "pattern": {
       // Leftmost and longest: the match of a sticky expression must reach the end.
       const match = new RegExp(`(?:${spec.pattern})(?![^])`, "uy").exec(text);

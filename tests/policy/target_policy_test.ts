@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseDocument } from "../../src/documents/parse_document.ts";
 import { configSchema } from "../../src/config/schema.ts";
+import { parseAddress } from "../../src/policy/address.ts";
+import { type Facts, NOTHING_KNOWN, withName } from "../../src/policy/facts.ts";
+import { targetParts } from "../../src/policy/target.ts";
 import { type TargetDecision, TargetPolicy, type TargetRequirement } from "../../src/policy/target_policy.ts";
 import { cidr4, dotted, holds, liesWithin, numberOf } from "./support.ts";
 
@@ -176,32 +179,99 @@ Deno.test("a tool takes as many addresses as it says, and leave does not change 
   const requirement = { kinds: ["cidr"], maxAddresses: 256 } as const;
   for (const allowed of [["RFC1918"], []]) {
     const decision = new TargetPolicy(allowed, []).decide("10.0.0.0/23", requirement);
-    assert.ok(!decision.ok);
+    assert.ok("error" in decision);
     assert.match(decision.error, /stands for 512 addresses; this tool takes at most 256 addresses$/);
     assert.doesNotMatch(decision.remedy, /allow/);
   }
   assert.ok(new TargetPolicy(["RFC1918"], []).decide("10.0.0.0/24", requirement).ok);
   const one = new TargetPolicy(["ULA"], []).decide("fd00::/127", { kinds: ["cidr"], maxAddresses: 1 });
-  assert.match(one.ok ? "" : one.error, /at most 1 address$/);
+  assert.match("error" in one ? one.error : "", /at most 1 address$/);
 });
 
-Deno.test("host names other than localhost are refused whatever is allowed, and an address is asked for", () => {
-  for (const allowed of [[".lab.internal"], ["web.lab.internal"], DEFAULT, []]) {
-    for (const target of ["web.lab.internal", "http://web.lab.internal/", "web.lab.internal:443"]) {
-      const { remedy } = refused(new TargetPolicy(allowed, []), target);
-      assert.match(remedy, /^Give the host's address instead; allowed are /);
-      // No entry would help, so none is quoted.
-      assert.doesNotMatch(remedy, /--allow-target|security:/);
-    }
-  }
-});
-
-Deno.test("a name's refusal says whether it was outside, denied or only not resolved", () => {
-  const policy = new TargetPolicy([".lab.internal"], ["db.lab.internal"]);
-  assert.match(refused(policy, "web.lab.internal").error, /does not resolve names$/);
+Deno.test("a name that is allowed is asked for, and only that", () => {
+  const policy = new TargetPolicy([".lab.internal", "printer"], ["db.lab.internal"]);
+  for (
+    const [target, name] of [
+      ["web.lab.internal", "web.lab.internal"],
+      ["A.B.Lab.Internal.", "a.b.lab.internal"],
+      ["http://web.lab.internal/", "web.lab.internal"],
+      ["printer:631", "printer"],
+    ] as const
+  ) assert.deepEqual(policy.decide(target, ANY), { ok: false, need: { kind: "name", name } });
   assert.match(refused(policy, "db.lab.internal").error, /is denied by db\.lab\.internal$/);
   for (const name of ["lab.internal", "notlab.internal", "web.lab.internal.evil.example", "localhost"]) {
     assert.match(refused(policy, name).error, /is outside the allowed targets/);
+  }
+});
+
+/** What is known when `name` has these addresses. */
+function known(name: string, ...addresses: readonly string[]): Facts {
+  return withName(NOTHING_KNOWN, name, { ok: true, addresses: addresses.map((text) => parseAddress(text)!) });
+}
+
+Deno.test("a name is allowed when all of its addresses are; the first of IPv4 stands for it (D9)", () => {
+  const policy = new TargetPolicy([...DEFAULT, "ULA"], []);
+  for (
+    const [addresses, used] of [
+      [["10.0.0.5"], "10.0.0.5"],
+      [["fd00::5", "10.0.0.5", "10.0.0.6"], "10.0.0.5"],
+      [["fd00::5", "fd00::6"], "fd00::5"],
+    ] as const
+  ) {
+    const decision = policy.decide(
+      "http://web.lab.internal:8080/x",
+      ANY,
+      known("web.lab.internal", ...addresses),
+    );
+    assert.ok(decision.ok, "error" in decision ? decision.error : "");
+    assert.equal(decision.target.text, "http://web.lab.internal:8080/x");
+    assert.equal(targetParts(decision.target, true).address, used);
+  }
+});
+
+Deno.test("a name is refused for any one address outside, denied or guarded, and told which (D9)", () => {
+  const policy = new TargetPolicy(DEFAULT, ["10.9.0.0/16"]);
+  for (
+    const [address, error] of [
+      ["8.8.8.8", /resolves to 8\.8\.8\.8 and is not allowed: 8\.8\.8\.8 is outside the allowed targets/],
+      ["127.0.0.1", /resolves to 127\.0\.0\.1 and is not allowed/],
+      ["10.9.1.1", /resolves to 10\.9\.1\.1 and is denied by 10\.9\.0\.0\/16$/],
+      ["169.254.169.254", /is not allowed: it reaches a cloud's metadata service/],
+    ] as const
+  ) {
+    for (const all of [[address, "10.0.0.5"], ["10.0.0.5", address]]) {
+      const facts = known("web.lab.internal", ...all);
+      assert.match(refused(policy, "web.lab.internal", facts).error, error);
+    }
+  }
+  const { remedy } = refused(policy, "web.lab.internal", known("web.lab.internal", "8.8.8.8"));
+  assert.match(remedy, /--allow-target 8\.8\.8\.8 or /);
+});
+
+Deno.test("a name that has no address is refused with the resolver's reason", () => {
+  const fact = { ok: false, reason: "the name has no address", remedy: "Check its spelling." } as const;
+  const facts = withName(NOTHING_KNOWN, "web.lab.internal", fact);
+  const { error, remedy } = refused(new TargetPolicy(DEFAULT, []), "web.lab.internal", facts);
+  assert.equal(error, 'target "web.lab.internal": the name has no address');
+  assert.equal(remedy, "Check its spelling.");
+});
+
+Deno.test("the server's own listener is refused in every spelling, its address with another port is not", () => {
+  const policy = new TargetPolicy(["loopback", ...DEFAULT], []);
+  const ownListener = { address: parseAddress("127.0.0.1")!, port: 8080 };
+  const facts = { ...known("me.lab.internal", "127.0.0.1"), ownListener };
+  for (
+    const target of [
+      "127.0.0.1:8080",
+      "localhost:8080",
+      "http://127.0.0.1:8080/",
+      "http://LOCALHOST.:8080/runs",
+      "http://[::ffff:127.0.0.1]:8080/",
+      "me.lab.internal:8080",
+    ]
+  ) assert.match(refused(policy, target, facts).error, /is this server's own listener/);
+  for (const target of ["127.0.0.1:8081", "127.0.0.2:8080", "http://127.0.0.1/", "127.0.0.1"]) {
+    assert.ok(policy.decide(target, ANY, facts).ok, target);
   }
 });
 
@@ -366,11 +436,11 @@ Deno.test("every refusal quotes the YAML line that does allow the target", () =>
       anyTarget,
       (allowed, denied, target) => {
         const decision = new TargetPolicy(allowed, denied).decide(target, ANY);
-        if (decision.ok) return;
+        if (!("error" in decision)) return;
         const quoted = quotedSecurity(decision.remedy);
         const policy = new TargetPolicy(quoted.allowed_targets ?? allowed, quoted.denied_targets ?? denied);
         const again = policy.decide(target, ANY);
-        assert.ok(again.ok, again.ok ? "" : `${decision.remedy}\n${again.error}`);
+        assert.ok(again.ok, `${decision.remedy}\n${"error" in again ? again.error : ""}`);
         // It takes nothing away from what was allowed.
         assert.deepEqual(quoted.allowed_targets?.slice(0, allowed.length) ?? allowed, allowed);
       },
@@ -383,7 +453,7 @@ Deno.test("every refusal that no denied entry causes quotes the --allow-target t
   fc.assert(
     fc.property(fc.array(anyEntry, { maxLength: 4 }), anyTarget, (allowed, target) => {
       const decision = new TargetPolicy(allowed, []).decide(target, ANY);
-      if (decision.ok) return;
+      if (!("error" in decision)) return;
       const flags = [...decision.remedy.matchAll(/--allow-target (\S+)/g)].map((match) => match[1]!);
       assert.ok(flags.length > 0, decision.remedy);
       assert.ok(new TargetPolicy([...allowed, ...flags], []).decide(target, ANY).ok, decision.remedy);
@@ -408,9 +478,9 @@ Deno.test("a network with guarded ranges in it needs an entry for each", () => {
   assert.match(remedy, /--allow-target 100\.100\.100\.0\/24 --allow-target 100\.100\.100\.200\/32 /);
 });
 
-function refused(policy: TargetPolicy, target: string): Extract<TargetDecision, { ok: false }> {
-  const decision = policy.decide(target, ANY);
-  assert.ok(!decision.ok, `${target} is allowed`);
+function refused(policy: TargetPolicy, target: string, facts = NOTHING_KNOWN) {
+  const decision: TargetDecision = policy.decide(target, ANY, facts);
+  assert.ok("error" in decision, `${target} is not refused`);
   assert.notEqual(decision.remedy, "");
   return decision;
 }

@@ -24,10 +24,10 @@ Deno.test("manual: everything that a person must know of a tool, on one page", (
 Probes one host.
 
 State: available at /usr/bin/probe
-Target: a host such as 10.0.0.5 or a network such as 10.0.0.0/24; allowed: RFC1918, .lab.internal; at most 16 addresses
 Time-out: 60 s
 Limits: memory 512 MiB; processor time as the time-out; open files 256; file size 64 MiB; processes 9
 Runs at once: 1; waiting: at most 2
+Target: a host such as 10.0.0.5 or a network such as 10.0.0.0/24; allowed: RFC1918, .lab.internal; at most 16 addresses
 Always given: -q
 
 Parameters:

@@ -14,6 +14,7 @@ import type { Ending, Order } from "../../src/confinement/protocol.ts";
 import type { Refusal } from "../../src/core/refusal.ts";
 import type { RunResult } from "../../src/core/result.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
+import type { Lookups } from "../../src/runs/lookups.ts";
 import { Pipeline, type PipelineSettings, type RunAnswer, type RunContext } from "../../src/runs/pipeline.ts";
 import type { RunRequest } from "../../src/runs/plan.ts";
 import { type Executor, makeToolbox, type Toolbox } from "../../src/runs/toolbox.ts";
@@ -142,10 +143,19 @@ export interface EngineOptions {
   readonly tools?: readonly Tool[];
   readonly settings?: Partial<PipelineSettings>;
   readonly policy?: TargetPolicy;
+  /** What names and files are; without it there are none. */
+  readonly lookups?: Partial<Lookups>;
   /** By tool name. */
   readonly disabled?: readonly string[];
   readonly availability?: Readonly<Record<string, Availability>>;
 }
+
+/** No name has an address, and no file is there. */
+const NO_LOOKUPS: Lookups = {
+  resolve: () => Promise.resolve({ ok: false, reason: "the name has no address", remedy: "Check it." }),
+  inspect: () => Promise.resolve({ ok: false, reason: "there is no such file", remedy: "Check it." }),
+  ownListener: () => null,
+};
 
 /** An engine and the handles on it. */
 export interface TestEngine {
@@ -188,7 +198,13 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     enforced: () => Promise.resolve({ tier: "basic", treeCeilings: [] }),
     ...options.settings,
   };
-  const pipeline = new Pipeline({ toolbox, policy, settings, clock });
+  const pipeline = new Pipeline({
+    toolbox,
+    policy,
+    settings,
+    lookups: { ...NO_LOOKUPS, ...options.lookups },
+    clock,
+  });
   return {
     clock,
     policy,

@@ -14,6 +14,7 @@ function state() {
     uid,
     tools: ["nmap", "curl"],
     logFile: null,
+    wordListFolders: [],
   });
   return {
     root,
