@@ -14,7 +14,7 @@ import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
 import type { Tier } from "../confinement/tier.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { type Admission, Gate } from "./admission.ts";
-import { approve, type IntrusiveSettings } from "./approval.ts";
+import { Approver, type IntrusiveSettings, type LeaveOfCaller } from "./approval.ts";
 import { ceilingsOf } from "./ceilings.ts";
 import { classify } from "./classify.ts";
 import { type Plan, planRun, type RunRequest } from "./plan.ts";
@@ -61,12 +61,10 @@ export type RunAnswer =
   | { readonly kind: "refusal"; readonly refusal: Refusal; readonly correlationId: string };
 
 /** The surroundings of one request. */
-export interface RunContext {
+export interface RunContext extends LeaveOfCaller {
   /** Aborting it cancels the run, wherever it is. */
   readonly signal: AbortSignal;
   readonly onOutput?: OutputListener;
-  /** Whether this caller may be given leave for intrusive runs at all. */
-  readonly mayIntrude: boolean;
 }
 
 const logger = getLogger(["bulkhead", "runs"]);
@@ -80,12 +78,14 @@ const CANCELLED_BEFORE: Refusal = {
 /** Runs tools. */
 export class Pipeline {
   readonly #parts: PipelineParts;
+  readonly #approver: Approver;
   readonly #gate: Gate;
   readonly #stopped = new AbortController();
   readonly #going = new Set<Promise<unknown>>();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
+    this.#approver = new Approver(parts.settings, parts.clock);
     this.#gate = new Gate(parts.toolbox, parts.settings.maxConcurrency, parts.clock);
   }
 
@@ -108,6 +108,7 @@ export class Pipeline {
    */
   async shutDown(graceMs: number, hurry: AbortSignal): Promise<void> {
     this.#gate.close();
+    this.#approver.close();
     const stop = () => this.#stopped.abort();
     if (hurry.aborted) stop();
     else hurry.addEventListener("abort", stop, { once: true });
@@ -136,7 +137,7 @@ export class Pipeline {
     const { policy, settings } = this.#parts;
     const decision = planRun(entry.tool, request, policy, settings.maxArgsBytes);
     if (!decision.ok) return refuse(decision.refusal);
-    const approved = approve(decision.plan, settings, context.mayIntrude);
+    const approved = await this.#approver.approve(entry, decision.plan, correlationId, context);
     if (!approved.ok) return refuse(approved.refusal);
     const signal = AbortSignal.any([context.signal, this.#stopped.signal]);
     const admitted = await this.#gate.admit(entry, signal);
