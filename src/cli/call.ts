@@ -12,6 +12,7 @@ import { jsonFromText } from "../policy/value.ts";
 import type { RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
 import { readArguments } from "./arguments.ts";
+import { askAt, ownTerminal } from "./ask_at_terminal.ts";
 import type { Command, Io } from "./command.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { configFlags, configOptions } from "./options.ts";
@@ -50,7 +51,7 @@ export const run: Command = async (invocation) => {
     ...(options.extraArgs !== undefined && { extra_args: options.extraArgs }),
     ...(options.timeout !== undefined && { timeout_sec: options.timeout }),
   };
-  const answer = await answerOnce(engine, options.tool, request);
+  const answer = await answerOnce(engine, options.tool, request, io);
   if (answer.kind === "refusal") return refused(answer.refusal, options.json, io);
   if (options.json) io.stdout(`${escapeControlsInJson(JSON.stringify(answer.result, null, 2))}\n`);
   else printResult(answer.result, answer.summary, io);
@@ -58,7 +59,7 @@ export const run: Command = async (invocation) => {
 };
 
 /** Starts the engine up, runs once, and ends it, however that goes: nothing that was run is left. */
-async function answerOnce(engine: Engine, tool: string, request: RunRequest): Promise<RunAnswer> {
+async function answerOnce(engine: Engine, tool: string, request: RunRequest, io: Io): Promise<RunAnswer> {
   const cancelled = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => cancelled.abort());
@@ -66,7 +67,12 @@ async function answerOnce(engine: Engine, tool: string, request: RunRequest): Pr
   try {
     await engine.seal();
     await engine.confined();
-    return await engine.pipeline.run(tool, request, { signal: cancelled.signal, mayIntrude: true });
+    const terminal = ownTerminal(io.stderr);
+    return await engine.pipeline.run(tool, request, {
+      signal: cancelled.signal,
+      mayIntrude: true,
+      ...(terminal !== null && { ask: askAt(terminal) }),
+    });
   } finally {
     await engine.close();
   }

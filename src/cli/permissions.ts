@@ -5,6 +5,7 @@
  */
 import { choice, message, object, option, withDefault } from "@optique/core";
 import { folderOf } from "../core/paths.ts";
+import { shellWord } from "../core/shell_words.ts";
 import { quote } from "../core/text.ts";
 import { executableFiles } from "../confinement/executable_files.ts";
 import { grantFlags, runGrants, THREADS } from "../confinement/permissions.ts";
@@ -82,9 +83,4 @@ function commandFolders(setup: Setup): string[] {
     .map(({ tool }) => tool.manifest.command)
     .filter((command) => command.startsWith("/"))
     .map(folderOf);
-}
-
-/** As it is, or in single quotes for a POSIX shell. */
-function shellWord(word: string): string {
-  return /^[A-Za-z0-9@%_+=:,.\/\[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -6,6 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import * as z from "zod";
+import { PersonAtClient } from "./elicitation.ts";
 import {
   AjvJsonSchemaValidator,
   CallToolRequestSchema,
@@ -42,6 +43,7 @@ export function legacyServer(service: McpService, origin?: RequestOrigin): Serve
     instructions: service.instructions,
     jsonSchemaValidator: validator,
   });
+  const person = new PersonAtClient(server);
   server.onerror = (error) => logger.warn("protocol error", { error: error.message });
   server.setRequestHandler(
     ListToolsRequestSchema,
@@ -53,7 +55,7 @@ export function legacyServer(service: McpService, origin?: RequestOrigin): Serve
     const gone = origin?.disconnection(extra.requestId);
     extra.signal.addEventListener("abort", () => origin?.endAnswer(extra.requestId), { once: true });
     const signal = gone === undefined ? extra.signal : AbortSignal.any([extra.signal, gone]);
-    const answer = await sanitised(() => service.callTool(name, args, signal));
+    const answer = await sanitised(() => service.callTool(name, args, signal, person.during(extra)));
     if (!answer.ok) throw new McpError(ErrorCode.InvalidParams, answer.message);
     return answer.result as unknown as CallToolResult;
   });

@@ -16,10 +16,18 @@ export { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv
 export {
   CallToolRequestSchema,
   type CallToolResult,
+  type ElicitRequestFormParams,
+  type ElicitResult,
+  ElicitResultSchema,
+  EmptyResultSchema,
   ErrorCode,
   isInitializeRequest,
   ListToolsRequestSchema,
   type ListToolsResult,
   McpError,
   type RequestId,
+  type ServerNotification,
+  type ServerRequest,
 } from "@modelcontextprotocol/sdk/types.js";
+// @ts-types="@modelcontextprotocol/sdk/shared/protocol"
+export type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";

@@ -14,6 +14,7 @@ import {
   type ToolDescription,
 } from "../runs/describe_tool.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
+import type { AskPerson } from "../runs/question.ts";
 import { isOffered, type Toolbox } from "../runs/toolbox.ts";
 import { renderAnswer, type ToolCallResult } from "./render.ts";
 
@@ -70,13 +71,18 @@ export class McpService {
     ));
   }
 
-  /** Calls a tool. */
+  /**
+   * Calls a tool.
+   *
+   * @param ask asks the person behind the client; undefined when the client cannot
+   */
   callTool(
     name: string,
     args: Readonly<Record<string, unknown>>,
     signal: AbortSignal,
+    ask?: AskPerson,
   ): Promise<McpCallAnswer> {
-    return this.#tracked(this.#call(name, args, signal));
+    return this.#tracked(this.#call(name, args, signal, ask));
   }
 
   #tracked<T>(answer: Promise<T>): Promise<T> {
@@ -88,9 +94,11 @@ export class McpService {
     name: string,
     args: Readonly<Record<string, unknown>>,
     signal: AbortSignal,
+    ask: AskPerson | undefined,
   ): Promise<McpCallAnswer> {
     const { pipeline, maxTextBytes, mayIntrude } = this.#parts;
-    const answer = await pipeline.run(name, requestFromArguments(args), { signal, mayIntrude });
+    const context = { signal, mayIntrude, ...(ask !== undefined && { ask }) };
+    const answer = await pipeline.run(name, requestFromArguments(args), context);
     if (answer.kind === "refusal" && answer.refusal.condition === "unknown_tool") {
       const { error, recovery_suggestion } = refusalBody(answer.refusal);
       return { ok: false, message: `${error}. ${recovery_suggestion}` };

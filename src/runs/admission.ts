@@ -87,7 +87,8 @@ const CANCELLED: Refusal = {
   remedy: "Ask again when the answer is wanted.",
 };
 
-const SHUTTING_DOWN: Refusal = {
+/** The refusal of everything that comes after the gate was closed. */
+export const SHUTTING_DOWN: Refusal = {
   condition: "shutting_down",
   error: "the server is shutting down and takes no new runs",
   remedy: "Ask again when it is back.",

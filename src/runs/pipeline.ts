@@ -14,7 +14,7 @@ import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
 import type { Tier } from "../confinement/tier.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { type Admission, Gate } from "./admission.ts";
-import { approve, type IntrusiveSettings } from "./approval.ts";
+import { Approver, type IntrusiveSettings, type LeaveOfCaller } from "./approval.ts";
 import { ceilingsOf } from "./ceilings.ts";
 import { classify } from "./classify.ts";
 import { type Lookups, planWithLookups } from "./lookups.ts";
@@ -64,12 +64,10 @@ export type RunAnswer =
   | { readonly kind: "refusal"; readonly refusal: Refusal; readonly correlationId: string };
 
 /** The surroundings of one request. */
-export interface RunContext {
+export interface RunContext extends LeaveOfCaller {
   /** Aborting it cancels the run, wherever it is. */
   readonly signal: AbortSignal;
   readonly onOutput?: OutputListener;
-  /** Whether this caller may be given leave for intrusive runs at all. */
-  readonly mayIntrude: boolean;
 }
 
 const logger = getLogger(["bulkhead", "runs"]);
@@ -83,12 +81,14 @@ const CANCELLED_BEFORE: Refusal = {
 /** Runs tools. */
 export class Pipeline {
   readonly #parts: PipelineParts;
+  readonly #approver: Approver;
   readonly #gate: Gate;
   readonly #stopped = new AbortController();
   readonly #going = new Set<Promise<unknown>>();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
+    this.#approver = new Approver(parts.settings, parts.clock);
     this.#gate = new Gate(parts.toolbox, parts.settings.maxConcurrency, parts.clock);
   }
 
@@ -111,6 +111,7 @@ export class Pipeline {
    */
   async shutDown(graceMs: number, hurry: AbortSignal): Promise<void> {
     this.#gate.close();
+    this.#approver.close();
     const stop = () => this.#stopped.abort();
     if (hurry.aborted) stop();
     else hurry.addEventListener("abort", stop, { once: true });
@@ -142,7 +143,7 @@ export class Pipeline {
     const planned = await planWithLookups(entry.tool, request, policy, maxArgs, lookups, signal);
     if (!planned.ok) return refuse(planned.refusal);
     const plan = planned.value;
-    const approved = approve(plan, settings, context.mayIntrude);
+    const approved = await this.#approver.approve(entry, plan, correlationId, context);
     if (!approved.ok) return refuse(approved.refusal);
     const admitted = await this.#gate.admit(entry, signal);
     if (!admitted.ok) return refuse(admitted.refusal);

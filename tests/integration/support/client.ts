@@ -25,27 +25,38 @@ export interface Connected extends AsyncDisposable {
   call(name: string, args: Record<string, unknown>): Promise<CallResult>;
 }
 
+/** What a client says that it can do; such as `elicitation`, whose handler the test sets. */
+export type Capabilities = Readonly<Record<string, object>>;
+
 /** Starts `bulkhead serve ARGS` and connects over stdio. */
-export async function connectStdio(args: readonly string[]): Promise<Connected> {
+export async function connectStdio(
+  args: readonly string[],
+  capabilities: Capabilities = {},
+): Promise<Connected> {
   const [command, ...rest] = await commandLine(["serve", ...args]);
   return await connected(
     new StdioClientTransport({ command, args: rest, env: environment(), stderr: "ignore" }),
     () => Promise.resolve(),
+    capabilities,
   );
 }
 
 /** Starts `bulkhead serve --transport http ARGS` and connects over Streamable HTTP. */
-export async function connectHttp(args: readonly string[]): Promise<Connected> {
+export async function connectHttp(
+  args: readonly string[],
+  capabilities: Capabilities = {},
+): Promise<Connected> {
   const server = await startHttp(args);
   const transport = new StreamableHTTPClientTransport(new URL(`${server.url}/mcp`));
-  return await connected(transport, async () => void await server.stop());
+  return await connected(transport, async () => void await server.stop(), capabilities);
 }
 
 async function connected(
   transport: StdioClientTransport | StreamableHTTPClientTransport,
   end: () => Promise<void>,
+  capabilities: Capabilities,
 ): Promise<Connected> {
-  const client = new Client({ name: "bulkhead-tests", version: "1.0.0" });
+  const client = new Client({ name: "bulkhead-tests", version: "1.0.0" }, { capabilities });
   await client.connect(transport as Parameters<Client["connect"]>[0]);
   // The client checks structured content against the output schemas that it has listed.
   await client.listTools();
