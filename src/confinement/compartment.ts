@@ -47,8 +47,11 @@ export interface CompartmentWarden {
   end(run: string): void;
 }
 
-/** How long after deadline and grace, twice, a compartment may take to answer before it counts as dead. */
-const OVERDUE_MS = 1000;
+/**
+ * How long after deadline and grace, twice, a compartment may take to answer before it counts as dead, in milliseconds.
+ * It takes its neighbours' runs with it, so it is given longer than a machine with too few processors makes it late.
+ */
+const OVERDUE_MS = 5000;
 
 /** A compartment that dies more often than this in {@link DEATHS_WITHIN_MS} is not made again. */
 const MOST_DEATHS = 5;

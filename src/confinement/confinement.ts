@@ -142,8 +142,9 @@ export class Confinement {
 
   #gone({ run, killed, survivors, note }: Extract<FromWarden, { type: "gone" }>): void {
     const about = { run_id: run, killed, survivors, ...(note !== null && { note }) };
-    if (survivors > 0) logger.error("processes of a run could not be ended", about);
-    else if (killed > 0) logger.info("ended what a run had left running", about);
+    // Its folder is kept: they may write to it.
+    if (survivors > 0) return logger.error("processes of a run have not ended yet", about);
+    if (killed > 0) logger.info("ended what a run had left running", about);
     for (const tool of this.tools.values()) tool.gone(run);
   }
 

@@ -5,7 +5,8 @@
  * @module
  */
 import { openKernel } from "./linux/kernel.ts";
-import { endProcesses, readSelf } from "./linux/processes.ts";
+import { Endings } from "./linux/endings.ts";
+import { readSelf } from "./linux/processes.ts";
 import { nonceOfTag, type ServerNonce } from "./linux/run_tag.ts";
 
 /** From the warden, once: whose runs they are, and the port that leads to the server. */
@@ -28,12 +29,8 @@ warden.onmessage = ({ data: { nonce, port } }) => {
   port.onmessage = async () => {
     // Whoever waited for these processes is gone with the warden.
     const none: ReadonlySet<number> = new Set();
-    const ended = await endProcesses(
-      kernel,
-      readSelf(kernel),
-      (tag) => nonceOfTag(tag) === nonce,
-      () => none,
-    );
+    const endings = new Endings(kernel, readSelf(kernel), () => none);
+    const ended = await endings.end((tag) => nonceOfTag(tag) === nonce);
     port.postMessage(ended satisfies Buried);
   };
 };

@@ -171,7 +171,7 @@ export class Warden implements CompartmentWarden {
       case "died":
         return this.#compartments.get(message.tool)?.died(message.reason);
       case "gone":
-        this.#ending.delete(message.run);
+        if (message.survivors === 0) this.#ending.delete(message.run);
         this.#onGone(message);
         if (this.#isClosing && this.#ending.size === 0) this.#send({ type: "close" });
         return;

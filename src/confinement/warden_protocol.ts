@@ -84,7 +84,7 @@ export type FromWarden =
   /** The compartment could not be confined: nothing runs in it. `machine`: nor could any other tool's. */
   | { readonly type: "not_made"; readonly tool: string; readonly reason: string; readonly machine: boolean }
   | { readonly type: "died"; readonly tool: string; readonly reason: string }
-  /** No process of the run is left, or `survivors` could not be killed. */
+  /** No process of the run is left. With `survivors` it is not yet so, and this is told again when it is. */
   | {
     readonly type: "gone";
     readonly run: string;

@@ -1,13 +1,13 @@
 /**
- * The warden's care for runs, from the landing of their limits to the end of their last process. It knows a run by its mark, its ceilings and its first process; not what it is told to do, nor what it prints.
+ * The warden's care for runs, from the landing of their limits to the end of their last process. It knows a run by its
+ * mark, its ceilings and its first process; not what it is told to do, nor what it prints.
  *
  * @module
  */
 import { leftovers } from "./linux/cgroup.ts";
+import { type Ended, Endings } from "./linux/endings.ts";
 import type { Kernel } from "./linux/kernel.ts";
 import {
-  type Ended,
-  endProcesses,
   killMarked,
   killOnce,
   markedProcesses,
@@ -49,6 +49,8 @@ interface Run {
   /** Why its program was not let go, or null. */
   refusal: string | null;
   ending: Promise<RunEnd> | null;
+  /** What is done when at last nothing is left although there were survivors. */
+  later: (end: RunEnd) => void;
 }
 
 /** Treats processes of runs. */
@@ -58,6 +60,7 @@ export class WardenRuns {
   readonly #cgroups: RunGroups | null;
   readonly #self: Self;
   readonly #landing: Landing;
+  readonly #endings: Endings;
   readonly #runs = new Map<string, Run>();
   #sequence = 0;
   #sweep: Promise<void> | null = null;
@@ -68,6 +71,7 @@ export class WardenRuns {
     this.#nonce = nonce;
     this.#cgroups = cgroups;
     this.#self = readSelf(kernel);
+    this.#endings = new Endings(kernel, this.#self, () => this.#waitedFor());
     this.#landing = new Landing(kernel, cgroups, runTag(nonce, 2 ** 24 - 1));
     if (this.#self.pid === 1) setInterval(() => this.#waitForAdopted(), ADOPTION_INTERVAL_MS);
   }
@@ -82,6 +86,7 @@ export class WardenRuns {
       exited: false,
       refusal: null,
       ending: null,
+      later: () => {},
     });
   }
 
@@ -150,8 +155,12 @@ export class WardenRuns {
     else void this.#sweepSoon();
   }
 
-  /** Forgets a run once nothing is left of it. */
-  async end(name: string): Promise<RunEnd> {
+  /**
+   * Forgets a run once nothing is left of it.
+   *
+   * @param later called when at last nothing is left of a run that had survivors
+   */
+  async end(name: string, later: (end: RunEnd) => void = () => {}): Promise<RunEnd> {
     const run = this.#runs.get(name);
     if (run === undefined) return { killed: 0, survivors: 0, note: null };
     if (run.root !== null) {
@@ -159,9 +168,16 @@ export class WardenRuns {
       if (!run.exited) void this.#killAll(run);
       else if (run.ending === null) await this.#sweepSoon();
     }
+    const forget = () => {
+      this.#cgroups?.remove(name);
+      this.#runs.delete(name);
+    };
+    run.later = (end) => {
+      forget();
+      later(end);
+    };
     const end = await run.ending ?? { killed: 0, survivors: 0, note: null };
-    this.#cgroups?.remove(name);
-    this.#runs.delete(name);
+    if (end.survivors === 0) forget();
     return end;
   }
 
@@ -178,7 +194,7 @@ export class WardenRuns {
   /** Kills what a server that is gone has left behind. */
   async reap(nonce: ServerNonce): Promise<RunEnd> {
     if (nonce === this.#nonce) throw new Error("a server does not reap itself");
-    const end = await this.#endProcesses((tag) => nonceOfTag(tag) === nonce);
+    const end = await this.#endings.end((tag) => nonceOfTag(tag) === nonce);
     if (this.#cgroups !== null) leftovers(this.#kernel, nonce);
     return { ...end, note: null };
   }
@@ -203,8 +219,10 @@ export class WardenRuns {
       // At once: whoever waits for the answer waits for this one.
       if (run.root !== null && killMarked(this.#kernel, run.root, run.tag)) killed.add(run.root);
       this.#cgroups?.kill(run.terms.run);
-      const end = await this.#endProcesses((tag) => tag === run.tag, killed);
-      return { ...end, note: this.#cgroups?.explain(run.terms.run) ?? null };
+      const whole = (end: Ended) => ({ ...end, note: this.#cgroups?.explain(run.terms.run) ?? null });
+      return whole(
+        await this.#endings.end((tag) => tag === run.tag, killed, (end) => run.later(whole(end))),
+      );
     })();
     return run.ending;
   }
@@ -237,10 +255,6 @@ export class WardenRuns {
       }));
     });
     return this.#sweep;
-  }
-
-  #endProcesses(wanted: (tag: bigint) => boolean, already: Iterable<number> = []): Promise<Ended> {
-    return endProcesses(this.#kernel, this.#self, wanted, () => this.#waitedFor(), already);
   }
 
   /** First processes are waited for by the compartments that started them. */

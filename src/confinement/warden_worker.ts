@@ -3,8 +3,14 @@
  * the one piece of code to be reviewed with care. It makes compartments, lets a program go on only when its limits
  * have landed, and ends what is to end. It is told neither arguments nor targets, and no output passes it.
  *
- * Everything that it does on behalf of others begins in one of three functions here: `takeOrder` (the server's
- * messages), and in `warden_compartment.ts` `hear` (a compartment's messages) and `judge` (a program about to start).
+ * Everything that it does on behalf of others begins in one of three functions: `takeOrder` here (the server's
+ * messages), and in `warden_compartment.ts` `#hear` (a compartment's messages) and `#judge` (a program about to start).
+ *
+ * To review all of it, read in this order: `warden_protocol.ts` (what it may be told), this file,
+ * `warden_compartment.ts` (how a program's start is met), `landing.ts` (what is put on it), `warden_runs.ts` (how a
+ * run ends) with `linux/processes.ts` (how its processes are found), then `linux/confine_thread.ts` with
+ * `linux/seccomp_filter.ts` and `linux/landlock.ts` (what the compartment does to itself), and `linux/kernel.ts`, the
+ * only file that calls native code.
  *
  * @module
  */
@@ -15,9 +21,10 @@ import { Listeners } from "./listeners.ts";
 import { landlockAbi } from "./linux/landlock.ts";
 import { NOTIFICATION_BYTES, RESPONSE_BYTES, SECCOMP } from "./linux/seccomp.ts";
 import type { Tier } from "./tier.ts";
-import { type FromWarden, isToWarden, type ToWarden } from "./warden_protocol.ts";
+import { Turns } from "./turns.ts";
+import { type CompartmentTerms, type FromWarden, isToWarden, type ToWarden } from "./warden_protocol.ts";
 import { type KernelTier, WardenCompartment } from "./warden_compartment.ts";
-import { WardenRuns } from "./warden_runs.ts";
+import { type RunEnd, WardenRuns } from "./warden_runs.ts";
 import type { ToUndertaker } from "./undertaker_worker.ts";
 import { UNDERTAKER_URL, undertakerPermissions } from "./workers.ts";
 
@@ -29,6 +36,12 @@ const server = globalThis as unknown as {
 
 /** prctl(2): whether other processes of the same user may look into this one's memory and environment. */
 const PR_SET_DUMPABLE = 4;
+
+/**
+ * Making compartments. Each stops this thread until the new one is up, which takes hundreds of milliseconds where
+ * processors are short: whoever waits for an answer meanwhile would take this thread for dead.
+ */
+const making = new Turns();
 
 /** How many compartments have been made: a new one is not mistaken for the one before it. */
 let made = 0;
@@ -52,21 +65,18 @@ async function takeOrder(order: ToWarden): Promise<void> {
   switch (order.type) {
     case "open":
       return server.postMessage(open(order.tier, order.nonce, order.undertaker));
-    case "make": {
-      const { terms, port } = order;
-      compartments.get(terms.tool)?.drop();
-      const tell = (message: FromWarden) => server.postMessage(message);
-      compartments.set(terms.tool, new WardenCompartment(terms, port, kernelTier, ++made, tell));
-      return;
-    }
+    case "make":
+      drop(order.terms.tool);
+      return making.add(order.terms.tool, () => make(order.terms, order.port));
     case "drop":
-      return compartments.get(order.tool)?.drop();
+      return drop(order.tool);
     case "begin":
       kernelTier?.runs.begin(order.terms);
       return compartments.get(order.terms.tool)?.settle();
     case "end": {
-      const end = await kernelTier?.runs.end(order.run) ?? { killed: 0, survivors: 0, note: null };
-      return server.postMessage({ type: "gone", run: order.run, ...end });
+      const { run } = order;
+      const tell = (end: RunEnd) => server.postMessage({ type: "gone", run, ...end });
+      return tell(await kernelTier?.runs.end(run, tell) ?? { killed: 0, survivors: 0, note: null });
     }
     case "reap":
       for (const nonce of order.nonces) {
@@ -75,6 +85,8 @@ async function takeOrder(order: ToWarden): Promise<void> {
       }
       return;
     case "close":
+      // What lingers gets its last kill.
+      kernelTier?.runs.killEverything();
       kernelTier?.runs.close();
       return server.postMessage({ type: "closed" });
     case "ping":
@@ -82,11 +94,22 @@ async function takeOrder(order: ToWarden): Promise<void> {
   }
 }
 
+function make(terms: CompartmentTerms, port: MessagePort): void {
+  const tell = (message: FromWarden) => server.postMessage(message);
+  compartments.set(terms.tool, new WardenCompartment(terms, port, kernelTier, ++made, tell));
+}
+
+function drop(tool: string): void {
+  making.remove(tool);
+  compartments.get(tool)?.drop();
+}
+
 /** Finds out what the kernel gives. */
 function open(wanted: Tier, nonce: string, undertaker: MessagePort): FromWarden {
   // Once more only for less: nothing that has been confined becomes unconfined.
   if (tier !== null && (tier === "basic" || wanted !== "basic")) throw new Error("opened twice");
   tier = wanted;
+  making.clear();
   for (const compartment of compartments.values()) compartment.drop();
   kernelTier?.runs.close();
   kernelTier = null;

@@ -231,8 +231,8 @@ Deno.test("compartment: one that does not answer is asked twice, then dropped, a
   using opened = open();
   const { execution } = opened.run({ deadlineMs: 10_000, killGraceMs: 200 });
   await opened.warden.inside.takeOrder();
-  // Deadline, grace, a second, and once more a second.
-  opened.clock.advance(12_199);
+  // Deadline, grace, five seconds, and once more five seconds.
+  opened.clock.advance(20_199);
   assert.deepEqual(opened.warden.kinds, ["make", "begin"]);
   opened.clock.advance(1);
   const lost = await lostIn(execution);
@@ -245,7 +245,7 @@ Deno.test("compartment: an answer that comes between the two is in time, as afte
   using opened = open();
   const { order, execution } = opened.run({ deadlineMs: 1000, killGraceMs: 0 });
   await opened.warden.inside.takeOrder();
-  opened.clock.advance(2500);
+  opened.clock.advance(8500);
   opened.warden.inside.end(order.id);
   assert.equal((await execution).status, "ended");
   opened.clock.advance(60_000);

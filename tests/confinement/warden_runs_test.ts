@@ -298,6 +298,24 @@ Deno.test("runs: what cannot be killed is insisted on for five seconds, and coun
   assert.ok(tookMs >= 5000 && tookMs < 5100, `${tookMs} ms`);
 });
 
+Deno.test("runs: what has survived is not forgotten: it is looked for each second, and told when it is gone", async () => {
+  using time = new FakeTime({ readingMs: 1 });
+  const { kernel, runs, start, exit } = machine();
+  const root = start("a");
+  const child = kernel.fork(root);
+  child.stuck = true;
+  exit("a", root);
+  const told: unknown[] = [];
+  void runs.end("a", (end) => told.push(end));
+  await time.advance(9000);
+  assert.deepEqual([told, runs.belongsTo("a", "tool")], [[], true]);
+  child.stuck = false;
+  await time.advance(5000);
+  assert.deepEqual(told, [{ killed: 1, survivors: 0, note: null }]);
+  assert.equal(runs.belongsTo("a", "tool"), false);
+  assert.deepEqual(kernel.living(({}) => true).filter(({ pid }) => pid === child.pid), []);
+});
+
 Deno.test("runs: a run whose compartment is gone is ended when the server says that it is over", async () => {
   using time = new FakeTime({ readingMs: 1 });
   const { runs, start, isAlive } = machine();

@@ -76,69 +76,15 @@ export function waitForAdopted(
   }
 }
 
-/** How long the end of processes is insisted on before what is left counts as not to be ended, in milliseconds. */
-const INSIST_MS = 5000;
-
-/** How long looks follow each other at once before others have their turn, in milliseconds. */
-const SLICE_MS = 5;
-
-/** A process that forks and ends, over and over, can slip through one look; hardly through three. */
-const CLEAN_LOOKS = 3;
-
 /** How far beyond a process its descendants are looked for, which had no number yet when the list was made. */
 const AHEAD = 8;
-
-/** How long the dead are remembered: far less than it takes until all numbers have been used, and begin anew. */
-const REMEMBER_MS = 500;
-
-/** How many were met alive, each counted once, and how many of them could not be ended. */
-export interface Ended {
-  readonly killed: number;
-  readonly survivors: number;
-}
-
-/**
- * Looks until none is left that `wanted` accepts, killing what it meets.
- *
- * @param waitedFor asked anew at each look; see {@link waitForAdopted}
- * @param already the pids of what was met alive, and killed, before; counted too
- */
-export async function endProcesses(
-  kernel: Kernel,
-  self: Self,
-  wanted: (tag: bigint) => boolean,
-  waitedFor: () => ReadonlySet<number>,
-  already: Iterable<number> = [],
-): Promise<Ended> {
-  const untilMs = performance.now() + INSIST_MS;
-  const killed = new Set(already);
-  const dead = new Set<number>();
-  let forgetMs = performance.now() + REMEMBER_MS;
-  for (let clean = 0;;) {
-    const sliceEndsMs = performance.now() + SLICE_MS;
-    if (sliceEndsMs > forgetMs) {
-      dead.clear();
-      forgetMs = sliceEndsMs + REMEMBER_MS;
-    }
-    let alive: MarkedProcess[];
-    do {
-      alive = killOnce(kernel, self, wanted, waitedFor(), dead);
-      for (const { pid } of alive) killed.add(pid);
-      clean = alive.length === 0 ? clean + 1 : 0;
-      // Whoever multiplies is outpaced by looking again at once.
-    } while (alive.length > 0 && performance.now() < sliceEndsMs);
-    if (clean >= CLEAN_LOOKS) return { killed: killed.size, survivors: 0 };
-    if (performance.now() > untilMs) return { killed: killed.size, survivors: alive.length };
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
 
 /**
  * One look at all processes, the newest first: each that `wanted` accepts is killed as soon as it is met.
  *
  * @param dead the dead that earlier looks have met; they are not looked at again, and new ones are added. Whoever forks
- * and ends, over and over, leaves thousands of them until init has waited for all. To be kept for {@link REMEMBER_MS}:
- * a number is used again when all others have been.
+ * and ends, over and over, leaves thousands of them until init has waited for all. Not to be kept for long: a number is
+ * used again when all others have been.
  * @returns those that were alive
  */
 export function killOnce(

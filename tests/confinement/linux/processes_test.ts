@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  endProcesses,
   killOnce,
   markedProcesses,
   readSelf,
@@ -10,6 +9,7 @@ import {
   tagOf,
   waitForAdopted,
 } from "../../../src/confinement/linux/processes.ts";
+import { Endings } from "../../../src/confinement/linux/endings.ts";
 import { nonceOfTag, runTag } from "../../../src/confinement/linux/run_tag.ts";
 import { FakeTime } from "../../support/fake_time.ts";
 import { type FakeProcess, FakeProcessKernel, UNLIMITED } from "./fake_process_kernel.ts";
@@ -133,7 +133,7 @@ for (
       kernel.buryOrphans();
     };
     let ended: unknown = null;
-    void endProcesses(kernel, self, isWanted, () => nobody).then((value) => ended = value);
+    void new Endings(kernel, self, () => nobody).end(isWanted).then((value) => ended = value);
     while (ended === null) await time.advance(1);
     assert.deepEqual(kernel.living(isWanted), []);
   });
