@@ -98,10 +98,11 @@ function readHop(line: string, whole: boolean): { hop: Hop; strange: number } | 
     const { probes, strange } = readProbes(words);
     return { hop: { hop: number, probes }, strange };
   }
-  // The last word may be half a word, and the last probe may lack its mark, unless it is a star.
-  const { probes, strange } = readProbes(line.endsWith("*") ? words : words.slice(0, -1));
-  if (probes.at(-1)?.address !== null) probes.pop();
-  return probes.length === 0 ? null : { hop: { hop: number, probes }, strange };
+  // The last word may be half a word, unless it is a star, and a time that nothing follows may lack its mark.
+  const sure = line.endsWith("*") ? words : words.slice(0, -1);
+  const { probes } = readProbes(sure);
+  if (sure.at(-1) === "ms") probes.pop();
+  return probes.length === 0 ? null : { hop: { hop: number, probes }, strange: 0 };
 }
 
 function parse({ stdout, stderr, partial }: ProgramOutput): Route | null {
