@@ -83,10 +83,10 @@ Deno.test("traceroute: the way to a host, without any privilege", async () => {
 
 Deno.test("mtr: the quality of each hop, by each of its methods", async () => {
   if (!hasProgram("mtr")) return;
-  const methods = [[], ["--extra-args", "-u"], ["--extra-args", "-T -P 9"]];
+  const methods = ["-G 1", "-G 1 -u", "-G 1 -T -P 9"];
   for (const target of addresses()) {
     for (const method of methods) {
-      const { code, result } = await call("mtr", target, "--param", "cycles=1", ...method);
+      const { code, result } = await call("mtr", target, "--param", "cycles=1", "--extra-args", method);
       if (unavailable(code, result)) continue;
       assert.equal(code, 0, JSON.stringify(result));
       const { parsed } = result;
