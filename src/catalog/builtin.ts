@@ -4,8 +4,12 @@
  * @module
  */
 import curl from "./builtin/curl.yaml" with { type: "text" };
+import mtr from "./builtin/mtr.yaml" with { type: "text" };
 import nmap from "./builtin/nmap.yaml" with { type: "text" };
 import openssl from "./builtin/openssl.yaml" with { type: "text" };
+import ping from "./builtin/ping.yaml" with { type: "text" };
+import sshKeyscan from "./builtin/ssh_keyscan.yaml" with { type: "text" };
+import traceroute from "./builtin/traceroute.yaml" with { type: "text" };
 
 /** A manifest's text and the name it goes by in messages. */
 export interface ManifestSource {
@@ -16,6 +20,10 @@ export interface ManifestSource {
 /** The built-in manifests in the order of their names. */
 export const BUILTIN_MANIFESTS: readonly ManifestSource[] = [
   { file: "builtin/curl.yaml", text: curl },
+  { file: "builtin/mtr.yaml", text: mtr },
   { file: "builtin/nmap.yaml", text: nmap },
   { file: "builtin/openssl.yaml", text: openssl },
+  { file: "builtin/ping.yaml", text: ping },
+  { file: "builtin/ssh_keyscan.yaml", text: sshKeyscan },
+  { file: "builtin/traceroute.yaml", text: traceroute },
 ];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { manifestSchema } from "../../src/catalog/manifest.ts";
+import { parserNames } from "../../src/catalog/parsers/registry.ts";
 import { parseDocument } from "../../src/documents/parse_document.ts";
 import { HEAD, manifestMistakes } from "../support/manifests.ts";
 
@@ -258,8 +259,10 @@ const BAD: readonly (readonly [string, string, string])[] = [
   [
     "an unknown parser",
     "output: { parser: nmap_xlm }",
-    '5:19: output.parser: expected one of "nmap_xml", "curl_report", "openssl_s_client", got "nmap_xlm"; did you ' +
-    'mean "nmap_xml"?',
+    `5:19: output.parser: expected one of ${
+      parserNames.map((name) => `"${name}"`).join(", ")
+    }, got "nmap_xlm"; ` +
+    'did you mean "nmap_xml"?',
   ],
   ["a limit out of range", "limits: { timeout_sec: 0 }", "5:24: limits.timeout_sec: "],
   ["an exit code that cannot be", "success_exit_codes: [256]", "5:22: success_exit_codes[0]: "],

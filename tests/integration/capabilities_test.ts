@@ -1,7 +1,7 @@
 /** Raw sockets: given to the tool that declares them and to no other, and only where the server has them. */
 import assert from "node:assert/strict";
 import { BINARY, commandLine, environment, ROOT } from "./support/bulkhead.ts";
-import { hasProgram, standInManifest, TestFolder } from "./support/programs.ts";
+import { hasProgram, haveNetRaw, standInManifest, TestFolder } from "./support/programs.ts";
 
 const options = { ignore: BINARY !== null };
 
@@ -32,15 +32,9 @@ function sets(status: string): Record<string, string> {
   );
 }
 
-/** Whether this process could give the capability. */
-async function haveNetRaw(): Promise<boolean> {
-  const { stdout } = await new Deno.Command("cat", { args: ["/proc/self/status"] }).output();
-  return (BigInt(`0x${sets(new TextDecoder().decode(stdout)).Eff}`) & (1n << 13n)) !== 0n;
-}
-
 Deno.test("a tool that declares net_raw has that capability and no other", options, async () => {
   const { code, answer } = await call("capabilities: [net_raw]");
-  if (!await haveNetRaw()) {
+  if (!haveNetRaw()) {
     assert.equal(code, 4);
     assert.match(answer.error, /capabilities: \[net_raw\], which this process does not have/);
     return;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { connectHttp, connectStdio } from "./support/client.ts";
 import { openPorts, tlsServer, webServer } from "./support/lab.ts";
 import { RESULT_FIELDS } from "../support/engine.ts";
-import { hasProgram, TestFolder } from "./support/programs.ts";
+import { hasProgram, haveNetRaw, TestFolder } from "./support/programs.ts";
 
 const LOOPBACK = ["--allow-target", "loopback"];
 
@@ -15,10 +15,14 @@ for (const [transport, connect] of [["stdio", connectStdio], ["http", connectHtt
     `${transport}: a client lists the tools with schemas and the targets that are allowed (D19)`,
     options,
     async () => {
-      if (!hasProgram("nmap") || !hasProgram("curl") || !hasProgram("openssl")) return;
+      const needed = ["nmap", "curl", "openssl", "ping", "traceroute", "mtr", "ssh-keyscan"];
+      if (!needed.every(hasProgram)) return;
       await using connection = await connect(LOOPBACK);
       const { tools } = await connection.client.listTools();
-      assert.deepEqual(tools.map((tool) => tool.name), ["curl", "nmap", "openssl"]);
+      const raw = ["mtr", "ping"];
+      const plain = ["curl", "nmap", "openssl", "ssh_keyscan", "traceroute"];
+      const listed = haveNetRaw() ? [...plain, ...raw].sort() : plain;
+      assert.deepEqual(tools.map((tool) => tool.name), listed);
       for (const tool of tools) {
         assert.match(tool.description ?? "", /Allowed targets: RFC1918, \.lab\.internal, loopback\.$/);
         assert.equal(tool.inputSchema.type, "object");

@@ -17,6 +17,10 @@ const loaders = {
   nmap_xml: async () => (await import("./nmap_xml.ts")).nmapXml,
   curl_report: async () => (await import("./curl_report.ts")).curlReport,
   openssl_s_client: async () => (await import("./openssl_s_client.ts")).opensslSClient,
+  ping: async () => (await import("./ping.ts")).ping,
+  traceroute: async () => (await import("./traceroute.ts")).traceroute,
+  mtr: async () => (await import("./mtr.ts")).mtr,
+  ssh_keyscan: async () => (await import("./ssh_keyscan.ts")).sshKeyscan,
 } satisfies Record<string, ParserLoader>;
 
 /** The name of a parser. */

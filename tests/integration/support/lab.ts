@@ -53,3 +53,79 @@ export async function tlsServer(folder: string): Promise<AsyncDisposable & { rea
   );
   return { port: server.addr.port, [Symbol.asyncDispose]: () => server.shutdown() };
 }
+
+/** A real SSH server with host keys of its own. */
+export interface SshServer extends AsyncDisposable {
+  readonly port: number;
+  /** The fingerprints of its keys, as `ssh-keygen -l` shows them, by the keys' types. */
+  readonly fingerprints: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts sshd on a free port of 127.0.0.1.
+ *
+ * As root it would ask for a folder of the machine's, /run/sshd; as an ordinary user, which root becomes, it does not.
+ */
+export async function sshServer(folder: string): Promise<SshServer> {
+  const root = Deno.uid() === 0;
+  const fingerprints: Record<string, string> = {};
+  for (const type of ["rsa", "ecdsa", "ed25519"]) {
+    const file = `${folder}/host_${type}`;
+    await output("ssh-keygen", ["-q", "-t", type, "-N", "", "-C", "", "-f", file]);
+    fingerprints[type] = (await output("ssh-keygen", ["-l", "-f", `${file}.pub`])).split(" ")[1]!;
+    if (root) Deno.chownSync(file, NOBODY, NOBODY);
+  }
+  const port = freePort();
+  const keys = Object.keys(fingerprints).map((type) => `HostKey ${folder}/host_${type}`);
+  const lines = [`ListenAddress 127.0.0.1:${port}`, ...keys, "PidFile none", "UsePAM no", ""];
+  Deno.writeTextFileSync(`${folder}/sshd_config`, lines.join("\n"));
+  const child = new Deno.Command("/usr/sbin/sshd", {
+    args: ["-D", "-e", "-f", `${folder}/sshd_config`],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    ...(root && { uid: NOBODY, gid: NOBODY }),
+  }).spawn();
+  const logEnded = await until(child.stderr, /Server listening on /);
+  return {
+    port,
+    fingerprints,
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGTERM");
+      await child.status;
+      await Promise.all(logEnded);
+    },
+  };
+}
+
+/** The user that owns nothing, and its group. */
+const NOBODY = 65534;
+
+/** A port that was free a moment ago: sshd cannot be asked to take any. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function output(program: string, args: string[]): Promise<string> {
+  const { success, stdout } = await new Deno.Command(program, { args, stdin: "null", stderr: "inherit" })
+    .output();
+  if (!success) throw new Error(`${program} failed`);
+  return new TextDecoder().decode(stdout);
+}
+
+/** Reads a log until `pattern` is in it, and on in the background, so that the pipe never fills. */
+async function until(log: ReadableStream<Uint8Array>, pattern: RegExp): Promise<Promise<void>[]> {
+  const reader = log.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!pattern.test(text)) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`it ended before it was ready: ${text}`);
+    text += value;
+  }
+  const rest = async () => {
+    while (!(await reader.read()).done);
+  };
+  // In an array, so that whoever awaits this function does not wait for the end of the log.
+  return [rest()];
+}

@@ -27,6 +27,13 @@ function isFile(path: string): boolean {
   }
 }
 
+/** Whether this process has CAP_NET_RAW to give; capabilities(7). A child is asked: Deno itself keeps /proc shut. */
+export function haveNetRaw(): boolean {
+  const { stdout } = new Deno.Command("cat", { args: ["/proc/self/status"] }).outputSync();
+  const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(new TextDecoder().decode(stdout))?.[1] ?? "0";
+  return (BigInt(`0x${effective}`) & (1n << 13n)) !== 0n;
+}
+
 /** A folder of a test's own, removed at its end. Only its owner may write to it, or its programs would be refused. */
 export class TestFolder implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "bulkhead-test-" });
