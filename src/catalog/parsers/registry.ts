@@ -17,6 +17,9 @@ const loaders = {
   nmap_xml: async () => (await import("./nmap_xml.ts")).nmapXml,
   curl_report: async () => (await import("./curl_report.ts")).curlReport,
   openssl_s_client: async () => (await import("./openssl_s_client.ts")).opensslSClient,
+  dig: async () => (await import("./dig.ts")).dig,
+  masscan: async () => (await import("./masscan.ts")).masscan,
+  gobuster: async () => (await import("./gobuster.ts")).gobuster,
 } satisfies Record<string, ParserLoader>;
 
 /** The name of a parser. */

@@ -4,7 +4,14 @@ import { parserNames, parsers } from "../../../src/catalog/parsers/registry.ts";
 import { outputOf } from "./outputs.ts";
 
 Deno.test("the registry loads every parser by its name", async () => {
-  assert.deepEqual(parserNames, ["nmap_xml", "curl_report", "openssl_s_client"]);
+  assert.deepEqual(parserNames, [
+    "nmap_xml",
+    "curl_report",
+    "openssl_s_client",
+    "dig",
+    "masscan",
+    "gobuster",
+  ]);
   assert.ok(Object.isFrozen(parsers) && Object.isFrozen(parserNames));
   for (const name of parserNames) {
     const parser = await parsers[name]();
