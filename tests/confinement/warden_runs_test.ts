@@ -313,7 +313,7 @@ Deno.test("runs: what has survived is not forgotten: it is looked for each secon
   await time.advance(5000);
   assert.deepEqual(told, [{ killed: 1, survivors: 0, note: null }]);
   assert.equal(runs.belongsTo("a", "tool"), false);
-  assert.deepEqual(kernel.living(({}) => true).filter(({ pid }) => pid === child.pid), []);
+  assert.deepEqual(kernel.living(() => true).filter(({ pid }) => pid === child.pid), []);
 });
 
 Deno.test("runs: a run whose compartment is gone is ended when the server says that it is over", async () => {

@@ -21,6 +21,9 @@ const loaders = {
   traceroute: async () => (await import("./traceroute.ts")).traceroute,
   mtr: async () => (await import("./mtr.ts")).mtr,
   ssh_keyscan: async () => (await import("./ssh_keyscan.ts")).sshKeyscan,
+  dig: async () => (await import("./dig.ts")).dig,
+  masscan: async () => (await import("./masscan.ts")).masscan,
+  gobuster: async () => (await import("./gobuster.ts")).gobuster,
 } satisfies Record<string, ParserLoader>;
 
 /** The name of a parser. */

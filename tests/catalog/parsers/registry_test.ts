@@ -12,6 +12,9 @@ Deno.test("the registry loads every parser by its name", async () => {
     "traceroute",
     "mtr",
     "ssh_keyscan",
+    "dig",
+    "masscan",
+    "gobuster",
   ]);
   assert.ok(Object.isFrozen(parsers) && Object.isFrozen(parserNames));
   for (const name of parserNames) {
