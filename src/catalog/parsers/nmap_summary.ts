@@ -4,7 +4,7 @@
  * @module
  */
 import { plural } from "../../core/text.ts";
-import type { NmapHost, NmapPort, NmapScan } from "./nmap_xml.ts";
+import type { NmapHost, NmapPort, NmapScan, NmapScript } from "./nmap_schema.ts";
 import { joinSummary, onePiece } from "./plain_text.ts";
 
 function heading({ hosts, hosts_up, hosts_total, elapsed_sec }: NmapScan): string {
@@ -25,6 +25,20 @@ function countsByState(host: NmapHost): string {
     .join(", ");
 }
 
+/** How many lines of one script's answer are shown. */
+const MAX_SCRIPT_LINES = 30;
+
+/** An answer has lines of its own, so each is indented below the script's name. */
+function scriptLines({ id, output }: NmapScript, indent: string): string[] {
+  const answer = output.split("\n").map(onePiece).filter((line) => line !== "");
+  const name = `${indent}${onePiece(id)}:`;
+  if (answer.length <= 1) return [`${name} ${answer[0] ?? ""}`.trimEnd()];
+  const left = answer.length - MAX_SCRIPT_LINES;
+  const shown = answer.slice(0, MAX_SCRIPT_LINES);
+  if (left > 0) shown.push(`(${plural(left, "more line")})`);
+  return [name, ...shown.map((line) => `${indent}  ${line}`)];
+}
+
 function openPortLine({ port, protocol, service }: NmapPort): string {
   const parts = [`${port}/${protocol}`, "open"];
   if (service !== null) {
@@ -40,7 +54,15 @@ function hostLines(host: NmapHost): string[] {
   const names = [host.address, ...host.hostnames].map(onePiece).join(" ");
   const counts = countsByState(host);
   const lines = [`${names} (${onePiece(host.state)})${counts === "" ? "" : `: ${counts}`}`];
-  lines.push(...host.ports.filter(({ state }) => state === "open").map(openPortLine));
+  for (const port of host.ports) {
+    if (port.state === "open") lines.push(openPortLine(port));
+    // A script may have found something at a port that is not open; then the number says where.
+    else if (port.scripts.length > 0) {
+      lines.push(`  ${port.port}/${onePiece(`${port.protocol} ${port.state}`)}`);
+    }
+    for (const script of port.scripts) lines.push(...scriptLines(script, "    "));
+  }
+  for (const script of host.scripts) lines.push(...scriptLines(script, "  "));
   const [os] = host.os;
   if (os !== undefined) {
     lines.push(`  OS: ${onePiece(os.name)}${os.accuracy === null ? "" : ` (${os.accuracy} %)`}`);
@@ -48,12 +70,13 @@ function hostLines(host: NmapHost): string[] {
   return lines;
 }
 
-/** @returns the scan in lines: the totals, then each host with its open ports; ports in other states are counted. */
+/** @returns the scan in lines: the totals, then each host with its open ports and scripts; other ports are counted. */
 export function summarizeScan(scan: NmapScan): string {
   const lines = [heading(scan)];
   // Before the hosts: the end of a very long summary is left off.
   if (scan.error !== null) lines.push(`nmap failed: ${onePiece(scan.error)}`);
   for (const warning of scan.warnings) lines.push(`nmap warns: ${onePiece(warning)}`);
   if (scan.incomplete !== null) lines.push(`Incomplete: ${scan.incomplete}`);
+  for (const script of scan.scripts) lines.push(...scriptLines(script, ""));
   return joinSummary([...lines, ...scan.hosts.flatMap(hostLines)]);
 }
