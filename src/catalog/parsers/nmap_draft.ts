@@ -152,7 +152,7 @@ export class ScanDraft implements XmlFaults {
   closeValue(text: string): void {
     if (this.#script === null) return;
     const { script: { values }, path } = this.#script;
-    if (values.length < KEPT.scriptValues) values.push({ path, value: this.keep(text) });
+    if (values.length < KEPT.scriptValues) values.push({ path, value: this.keep(text, KEPT.scriptValue) });
     else this.#left.values++;
   }
 

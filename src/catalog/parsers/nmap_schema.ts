@@ -21,9 +21,11 @@ export const KEPT = {
   scriptOutput: 8192,
   /** Values of one script. */
   scriptValues: 200,
+  /** One value of a script, in UTF-16 code units: a certificate has its place. */
+  scriptValue: 4096,
   /** Any other text, in UTF-16 code units. */
   text: 500,
-  /** Each list that has no number of its own here: names of a host, guesses at its system, warnings. */
+  /** Each list that has no number of its own here: names of a host, guesses at its system. */
   list: 20,
 } as const;
 

@@ -2,7 +2,8 @@
  * Reads the XML report of nmap (`nmap -n -oX - ...`), which may be very long.
  *
  * The report is walked through tag by tag, and whoever shares the thread gets a turn every 10 ms, so neither many hosts
- * nor one huge host holds it for long. What is kept is bounded by `KEPT`.
+ * nor one huge host holds it for long. What is kept is bounded by `KEPT` of
+ * `nmap_schema.ts`.
  *
  * @module
  */
@@ -10,13 +11,15 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { plural } from "../../core/text.ts";
 import { ScanDraft } from "./nmap_draft.ts";
 import { integer, nmapReport } from "./nmap_rules.ts";
-import { KEPT, type NmapScan, NmapScanSchema } from "./nmap_schema.ts";
+import { type NmapScan, NmapScanSchema } from "./nmap_schema.ts";
 import { summarizeScan } from "./nmap_summary.ts";
 import type { OutputParser, ProgramOutput } from "./parser.ts";
 import { decodeText, joinLosses, onePiece } from "./plain_text.ts";
 import { Slices } from "./slices.ts";
 import { walkXml } from "./xml_walk.ts";
 
+/** How many warnings are kept. */
+const MAX_WARNINGS = 20;
 /** How much of standard error is read, in bytes: more than enough for the warnings that are kept. */
 const MAX_STDERR_BYTES = 65_536;
 
@@ -49,7 +52,7 @@ function lossesOf(draft: ScanDraft, closed: boolean): string | null {
 /** nmap ends with exit code 0 although it could not read a target; only standard error says so. */
 function warningsOf(stderr: Uint8Array): string[] {
   const lines = decodeText(stderr.subarray(0, MAX_STDERR_BYTES)).split("\n");
-  return lines.map(onePiece).filter((line) => line !== "").slice(0, KEPT.list);
+  return lines.map(onePiece).filter((line) => line !== "").slice(0, MAX_WARNINGS);
 }
 
 /**

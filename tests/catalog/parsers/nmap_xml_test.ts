@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
-import { nmapXml } from "../../../src/catalog/parsers/nmap_xml.ts";
+import type { Clock } from "../../../src/core/clock.ts";
+import { nmapXml, readNmapXml } from "../../../src/catalog/parsers/nmap_xml.ts";
 import { flood, fuzz, outputOf, parsed, parsedWhole, recorded, truncations } from "./outputs.ts";
 
 const RECORDINGS = [
   "nmap_bad_port",
+  "nmap_host_scripts",
   "nmap_host_timeout",
   "nmap_ipv6",
   "nmap_name",
   "nmap_no_ipv6",
   "nmap_os",
+  "nmap_scripts",
   "nmap_services",
   "nmap_two_hosts",
   "nmap_udp",
@@ -141,7 +144,7 @@ Deno.test("nmap_xml reads a MAC address, host scripts and a TLS tunnel", async (
   assert.deepEqual([host?.reason, host?.scripts], [null, [{ id: "a", output: "b", values: [] }]]);
   const service = host?.ports[0]?.service;
   assert.deepEqual([service?.tunnel, service?.confidence], ["ssl", null]);
-  assert.match(nmapXml.summarize(scan), /443\/tcp open ssl\/http$/);
+  assert.match(nmapXml.summarize(scan), /443\/tcp open ssl\/http\n {2}a: b$/);
 });
 
 Deno.test("nmap_xml lets no value be a number that it is not", async () => {
@@ -159,7 +162,7 @@ Deno.test("nmap_xml lets no value be a number that it is not", async () => {
   );
   assert.deepEqual(scan.hosts[0]?.ports.map((each) => each.port), [80]);
   assert.deepEqual(scan.hosts[0]?.extra_ports, [{ state: "closed", count: 0, reasons: [] }]);
-  assert.deepEqual(scan.hosts[0]?.os, [{ name: "x", accuracy: null }]);
+  assert.deepEqual(scan.hosts[0]?.os, [{ name: "x", accuracy: null, classes: [] }]);
   assert.deepEqual(
     [scan.elapsed_sec, scan.exit, scan.hosts_up, scan.hosts_down, scan.hosts_total],
     [null, null, null, null, null],
@@ -225,7 +228,7 @@ Deno.test("nmap_xml says which hosts a cut report still has", async () => {
 });
 
 Deno.test("nmap_xml reads a report that is cut anywhere, and says so", async () => {
-  for (const name of ["nmap_two_hosts", "nmap_services"]) {
+  for (const name of ["nmap_two_hosts", "nmap_services", "nmap_host_scripts"]) {
     const output = recorded(name);
     const whole = await parsedWhole(nmapXml, output);
     for (const cut of truncations(output, "stdout")) {
@@ -246,7 +249,7 @@ Deno.test("nmap_xml summary gives strangers' names no line of their own and stay
   const scan = await parsedWhole(nmapXml, outputOf(report(host.repeat(1000))));
   const lines = nmapXml.summarize(scan).split("\n");
   assert.equal(lines[1], "127.0.0.1 a b\ufffd[31m c (up)");
-  assert.deepEqual([lines.length, lines.at(-1)], [201, "(801 more lines)"]);
+  assert.deepEqual([lines.length, lines.at(-1)], [201, "(more lines are left out)"]);
 });
 
 Deno.test("nmap_xml answers any bytes with null or a valid object", () => fuzz(nmapXml, RECORDINGS));
@@ -270,3 +273,34 @@ Deno.test("nmap_xml reads floods in linear time", () =>
     { before: "<nmaprun><host>" + "<a>".repeat(150_000), repeated: "</a>", after: "</host></nmaprun>" },
     { before: "<nmaprun><host><ports>", repeated: '<port portid="1"/>', after: "</ports></host></nmaprun>" },
   ]));
+
+Deno.test("nmap_xml looks at the clock all the way through, however the bytes are spread, and pauses", async () => {
+  const port = '<port protocol="tcp" portid="1"><state state="open"/><service name="a"/></port>';
+  const shapes: readonly [string, string, string][] = [
+    ["", HOST, ""],
+    ["<host><ports>", port, "</ports></host>"],
+    ['<host><hostscript><script id="a" output="b">', "<elem>&amp;</elem>", "</script></hostscript></host>"],
+    ['<host><hostscript><script id="a" output="', "&#10;>", '"/></hostscript></host>'],
+    ["<host>", "text", "</host>"],
+    ["<!--", ">", "-->"],
+    ["<host>", "<x y=&z;>", "</host>"],
+  ];
+  for (const [before, repeated, after] of shapes) {
+    const output = outputOf(report(before + repeated.repeat(Math.ceil(2 ** 21 / repeated.length)) + after));
+    let looks = 0;
+    let pauses = 0;
+    // Every look finds that 5 ms have passed, so every second one makes a pause.
+    const clock: Clock = {
+      now: () => 5 * looks++,
+      after: (_, callback) => {
+        pauses++;
+        queueMicrotask(callback);
+        return () => {};
+      },
+    };
+    assert.notEqual(await readNmapXml(output, clock), null);
+    // A step has 64 KiB at most, and after one there is a look.
+    assert.ok(looks >= output.stdout.length / 70_000, `${before}${repeated}: ${looks} looks`);
+    assert.ok(pauses >= Math.floor(looks / 4), `${before}${repeated}: ${pauses} pauses, ${looks} looks`);
+  }
+});
