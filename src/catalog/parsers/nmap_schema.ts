@@ -12,11 +12,11 @@ import * as z from "zod";
 export const KEPT = {
   hosts: 4096,
   /** Of all hosts together. */
-  ports: 20_000,
+  ports: 10_000,
   /** Of all hosts together. */
-  scripts: 10_000,
+  scripts: 5000,
   /** Texts of scripts, all together, in UTF-16 code units. */
-  scriptText: 4_194_304,
+  scriptText: 1_048_576,
   /** What one script answered, in UTF-16 code units. */
   scriptOutput: 8192,
   /** Values of one script. */

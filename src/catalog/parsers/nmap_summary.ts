@@ -32,11 +32,11 @@ const MAX_SCRIPT_LINES = 30;
 
 /** An answer has lines of its own, so each is indented below the script's name. */
 function scriptLines({ id, output }: NmapScript, indent: string): string[] {
-  const answer = output.split("\n").map(onePiece).filter((line) => line !== "");
+  const answer = output.trim().split("\n");
   const name = `${indent}${onePiece(id)}:`;
-  if (answer.length <= 1) return [`${name} ${answer[0] ?? ""}`.trimEnd()];
+  if (answer.length === 1) return [`${name} ${onePiece(output)}`.trimEnd()];
+  const shown = answer.slice(0, MAX_SCRIPT_LINES).map(onePiece).filter((line) => line !== "");
   const left = answer.length - MAX_SCRIPT_LINES;
-  const shown = answer.slice(0, MAX_SCRIPT_LINES);
   if (left > 0) shown.push(`(${plural(left, "more line")})`);
   return [name, ...shown.map((line) => `${indent}  ${line}`)];
 }

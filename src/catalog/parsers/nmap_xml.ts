@@ -1,7 +1,7 @@
 /**
  * Reads the XML report of nmap (`nmap -n -oX - ...`), which may be very long.
  *
- * The report is walked through tag by tag, and whoever shares the thread gets a turn every 10 ms, so neither many hosts
+ * The report is walked through tag by tag, and whoever shares the thread gets a turn every 5 ms, so neither many hosts
  * nor one huge host holds it for long. What is kept is bounded by `KEPT` of
  * `nmap_schema.ts`.
  *

@@ -5,8 +5,11 @@
  */
 import type { Clock } from "../../core/clock.ts";
 
-/** How long the work goes on before it pauses, in milliseconds: well below the 50 that one hold may last. */
-const SLICE_MS = 10;
+/**
+ * How long the work goes on before it pauses, in milliseconds: well below the 50 that one hold may last, since the last
+ * piece of work and the collection of garbage come on top.
+ */
+const SLICE_MS = 5;
 /** How much work is done between two looks at the clock, in units of about one byte read: some 100 microseconds. */
 const UNITS_BETWEEN_LOOKS = 4096;
 

@@ -289,9 +289,9 @@ Deno.test("nmap_xml looks at the clock all the way through, however the bytes ar
     const output = outputOf(report(before + repeated.repeat(Math.ceil(2 ** 21 / repeated.length)) + after));
     let looks = 0;
     let pauses = 0;
-    // Every look finds that 5 ms have passed, so every second one makes a pause.
+    // Every look finds that 3 ms have passed, so every second one makes a pause.
     const clock: Clock = {
-      now: () => 5 * looks++,
+      now: () => 3 * looks++,
       after: (_, callback) => {
         pauses++;
         queueMicrotask(callback);
