@@ -11,17 +11,21 @@ const options = { sanitizeOps: false, sanitizeResources: false };
 const HTTP_PORTS = [8088, 8180, 8008, 7080, 8000, 8080];
 const HTTPS_PORTS = [8443, 8834, 4443, 10443];
 
+function page(body: string): Response {
+  return new Response(body, { headers: { "content-type": "text/html", "x-lab": "yes" } });
+}
+
 /** Serves at the first of the ports that is free. */
 function serveAtOneOf(
   ports: readonly number[],
   tls: { cert?: string; key?: string },
-  body: string,
+  handler: (request: Request) => Response,
 ): Deno.HttpServer<Deno.NetAddr> {
   for (const port of ports) {
     try {
       return Deno.serve(
         { hostname: "127.0.0.1", port, onListen: () => {}, ...tls } as Deno.ServeTcpOptions,
-        () => new Response(body, { headers: { "content-type": "text/html", "x-lab": "yes" } }),
+        handler,
       );
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
@@ -38,7 +42,7 @@ interface Script {
 
 Deno.test("nmap runs the scripts that were asked for, confined", options, async () => {
   if (!hasProgram("nmap")) return;
-  await using server = serveAtOneOf(HTTP_PORTS, {}, "<title>A lab &amp; more</title>");
+  await using server = serveAtOneOf(HTTP_PORTS, {}, () => page("<title>A lab &amp; more</title>"));
   await using connection = await connectStdio(["--allow-target", "loopback"]);
   const result = await connection.call("nmap", {
     target: "127.0.0.1",
@@ -61,7 +65,7 @@ Deno.test("nmap's ssl-cert gives the parts of the certificate", options, async (
   if (!hasProgram("nmap") || !hasProgram("openssl")) return;
   using folder = new TestFolder();
   const { cert, key } = await certificateIn(folder.path);
-  await using server = serveAtOneOf(HTTPS_PORTS, { cert, key }, "hello");
+  await using server = serveAtOneOf(HTTPS_PORTS, { cert, key }, () => page("hello"));
   await using connection = await connectStdio(["--allow-target", "loopback"]);
   const { structuredContent } = await connection.call("nmap", {
     target: "127.0.0.1",
@@ -73,6 +77,63 @@ Deno.test("nmap's ssl-cert gives the parts of the certificate", options, async (
   const subject = script.values.find(({ path }) => path === "subject/commonName");
   assert.equal(subject?.value, "web.lab.internal");
 });
+
+Deno.test(
+  "no script goes to another address, another port or a name because a page says so",
+  options,
+  async () => {
+    if (!hasProgram("nmap")) return;
+    const elsewhere: string[] = [];
+    const followed: string[] = [];
+    const away = (where: string) => () => {
+      elsewhere.push(where);
+      return page("away");
+    };
+    let places: readonly string[] = [];
+    let requests = 0;
+    await using server = serveAtOneOf(HTTP_PORTS, {}, (request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname.startsWith("/followed")) {
+        followed.push(pathname);
+        return page("followed");
+      }
+      const location = places[requests++ % places.length]!;
+      const links = `<a href="${location}">x</a><link rel="icon" href="${location}"><img src="${location}">`;
+      return new Response(links, { status: 302, headers: { location, "content-type": "text/html" } });
+    });
+    const { port } = server.addr;
+    const quiet = { onListen: () => {} };
+    await using address = Deno.serve({ hostname: "127.0.0.2", port, ...quiet }, away("address"));
+    await using other = Deno.serve({ hostname: "127.0.0.1", port: 0, ...quiet }, away("port"));
+    places = [
+      `http://${address.addr.hostname}:${port}/`,
+      `http://127.0.0.1:${other.addr.port}/`,
+      `http://localhost:${port}/followed-name`,
+      "/followed-path",
+    ];
+    await using connection = await connectStdio(["--allow-target", "loopback"]);
+    const { tools } = await connection.client.listTools();
+    const { scripts } = tools.find(({ name }) => name === "nmap")!.inputSchema.properties as {
+      scripts: { items: { enum: string[] } };
+    };
+    const web = scripts.items.enum.filter((name) => name.startsWith("http-"));
+    assert.ok(web.length >= 10);
+    // Which place a script is sent to is chance, so each is sent everywhere.
+    for (let turn = 0; turn < places.length; turn++) {
+      requests = turn;
+      const { structuredContent } = await connection.call("nmap", {
+        target: "127.0.0.1",
+        ports: String(port),
+        scripts: web,
+      });
+      assert.equal(structuredContent.outcome, "success");
+    }
+    assert.ok(requests > web.length);
+    assert.deepEqual(elsewhere, []);
+    // A path on the same port is followed, so the others were left alone on purpose.
+    assert.deepEqual([...new Set(followed)], ["/followed-path"]);
+  },
+);
 
 Deno.test("a script that is not offered is refused, whatever it is called", options, async () => {
   if (!hasProgram("nmap")) return;
