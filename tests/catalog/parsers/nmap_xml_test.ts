@@ -4,11 +4,13 @@ import { flood, fuzz, outputOf, parsed, parsedWhole, recorded, truncations } fro
 
 const RECORDINGS = [
   "nmap_bad_port",
+  "nmap_host_scripts",
   "nmap_host_timeout",
   "nmap_ipv6",
   "nmap_name",
   "nmap_no_ipv6",
   "nmap_os",
+  "nmap_scripts",
   "nmap_services",
   "nmap_two_hosts",
   "nmap_udp",
@@ -61,8 +63,9 @@ Deno.test("nmap_xml reads services, their versions and the answers of scripts", 
       tunnel: null,
       method: "probed",
       confidence: 10,
+      cpe: ["cpe:/a:openbsd:openssh:9.2p1", "cpe:/o:linux:linux_kernel"],
     },
-    scripts: [{ id: "banner", output: "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3" }],
+    scripts: [{ id: "banner", output: "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3", values: [] }],
   });
   assert.match(
     nmapXml.summarize(scan),
@@ -84,8 +87,8 @@ Deno.test("nmap_xml keeps markup in a banner as text", async () => {
 Deno.test("nmap_xml counts the ports that nmap did not list", async () => {
   const scan = await parsedWhole(nmapXml, recorded("nmap_two_hosts"));
   assert.deepEqual(scan.hosts.map(({ extra_ports }) => extra_ports), [
-    [{ state: "closed", count: 98 }],
-    [{ state: "closed", count: 101 }],
+    [{ state: "closed", count: 98, reasons: [{ reason: "conn-refused", count: 98 }] }],
+    [{ state: "closed", count: 101, reasons: [{ reason: "conn-refused", count: 101 }] }],
   ]);
   assert.match(nmapXml.summarize(scan), /\n127\.0\.0\.1 \(up\): 3 open, 98 closed\n/);
   assert.match(nmapXml.summarize(scan), /\n127\.0\.0\.2 \(up\): 101 closed$/);
@@ -99,7 +102,18 @@ Deno.test("nmap_xml reads IPv6 addresses, names, UDP and guesses at the system",
   const udp = await parsedWhole(nmapXml, recorded("nmap_udp"));
   assert.equal(udp.hosts[0]?.ports[0]?.protocol, "udp");
   const os = await parsedWhole(nmapXml, recorded("nmap_os"));
-  assert.deepEqual(os.hosts[0]?.os[0], { name: "Linux 5.0 - 5.2", accuracy: 97 });
+  assert.deepEqual(os.hosts[0]?.os[0], {
+    name: "Linux 5.0 - 5.2",
+    accuracy: 97,
+    classes: [{
+      vendor: "Linux",
+      family: "Linux",
+      generation: "5.X",
+      type: "general purpose",
+      accuracy: 97,
+      cpe: ["cpe:/o:linux:linux_kernel:5"],
+    }],
+  });
 });
 
 Deno.test("nmap_xml says what nmap gave up on", async () => {
@@ -117,22 +131,19 @@ Deno.test("nmap_xml reads a MAC address, host scripts and a TLS tunnel", async (
   const scan = await parsedWhole(
     nmapXml,
     outputOf(report(
-      '<host><status state="up"/><address addr="02:00:00:00:00:01" addrtype="mac"/><address addr="127.0.0.9"/>' +
+      '<host><status state="up"/><address addr="02:00:00:00:00:01" addrtype="mac" vendor="Lab"/><address addr="127.0.0.9"/>' +
         '<ports><port protocol="tcp" portid="443"><state state="open"/>' +
         '<service name="http" tunnel="ssl" method="probed" conf="11"/></port></ports>' +
         '<hostscript><script id="a" output="b"/></hostscript></host>',
     )),
   );
   const [host] = scan.hosts;
-  assert.deepEqual([host?.address, host?.address_family, host?.mac], [
-    "127.0.0.9",
-    "ipv4",
-    "02:00:00:00:00:01",
-  ]);
-  assert.deepEqual([host?.reason, host?.scripts], [null, [{ id: "a", output: "b" }]]);
+  assert.deepEqual([host?.address, host?.address_family], ["127.0.0.9", "ipv4"]);
+  assert.deepEqual([host?.mac, host?.mac_vendor], ["02:00:00:00:00:01", "Lab"]);
+  assert.deepEqual([host?.reason, host?.scripts], [null, [{ id: "a", output: "b", values: [] }]]);
   const service = host?.ports[0]?.service;
   assert.deepEqual([service?.tunnel, service?.confidence], ["ssl", null]);
-  assert.match(nmapXml.summarize(scan), /443\/tcp open ssl\/http$/);
+  assert.match(nmapXml.summarize(scan), /443\/tcp open ssl\/http\n {2}a: b$/);
 });
 
 Deno.test("nmap_xml lets no value be a number that it is not", async () => {
@@ -149,8 +160,8 @@ Deno.test("nmap_xml lets no value be a number that it is not", async () => {
     )),
   );
   assert.deepEqual(scan.hosts[0]?.ports.map((each) => each.port), [80]);
-  assert.deepEqual(scan.hosts[0]?.extra_ports, [{ state: "closed", count: 0 }]);
-  assert.deepEqual(scan.hosts[0]?.os, [{ name: "x", accuracy: null }]);
+  assert.deepEqual(scan.hosts[0]?.extra_ports, [{ state: "closed", count: 0, reasons: [] }]);
+  assert.deepEqual(scan.hosts[0]?.os, [{ name: "x", accuracy: null, classes: [] }]);
   assert.deepEqual(
     [scan.elapsed_sec, scan.exit, scan.hosts_up, scan.hosts_down, scan.hosts_total],
     [null, null, null, null, null],
@@ -162,7 +173,7 @@ Deno.test("nmap_xml loses one host, not the scan, to an undefined entity or a mi
   const bad = '<host><address addr="&unknown;"/></host><host><status state="up"/></host><host><a></b></host>';
   const scan = await parsedWhole(nmapXml, outputOf(report(HOST + bad + HOST)));
   assert.equal(scan.hosts.length, 2);
-  assert.equal(scan.incomplete, "3 hosts could not be read");
+  assert.equal(scan.incomplete, "3 hosts could not be read; 1 other element could not be read");
 });
 
 Deno.test("nmap_xml survives characters that XML forbids", async () => {
@@ -216,7 +227,7 @@ Deno.test("nmap_xml says which hosts a cut report still has", async () => {
 });
 
 Deno.test("nmap_xml reads a report that is cut anywhere, and says so", async () => {
-  for (const name of ["nmap_two_hosts", "nmap_services"]) {
+  for (const name of ["nmap_two_hosts", "nmap_services", "nmap_host_scripts"]) {
     const output = recorded(name);
     const whole = await parsedWhole(nmapXml, output);
     for (const cut of truncations(output, "stdout")) {
@@ -237,7 +248,7 @@ Deno.test("nmap_xml summary gives strangers' names no line of their own and stay
   const scan = await parsedWhole(nmapXml, outputOf(report(host.repeat(1000))));
   const lines = nmapXml.summarize(scan).split("\n");
   assert.equal(lines[1], "127.0.0.1 a b\ufffd[31m c (up)");
-  assert.deepEqual([lines.length, lines.at(-1)], [201, "(801 more lines)"]);
+  assert.deepEqual([lines.length, lines.at(-1)], [201, "(more lines are left out)"]);
 });
 
 Deno.test("nmap_xml answers any bytes with null or a valid object", () => fuzz(nmapXml, RECORDINGS));

@@ -34,8 +34,10 @@ export function webServer(
   };
 }
 
-/** A TLS server with a certificate of its own, by `openssl s_server`. */
-export async function tlsServer(folder: string): Promise<AsyncDisposable & { readonly port: number }> {
+/** A key and a certificate of its own for `web.lab.internal`, made by openssl in a folder. */
+export async function certificateIn(
+  folder: string,
+): Promise<{ readonly cert: string; readonly key: string }> {
   const made = await new Deno.Command("openssl", {
     args: [
       ..."req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=web.lab.internal".split(" "),
@@ -45,8 +47,15 @@ export async function tlsServer(folder: string): Promise<AsyncDisposable & { rea
     stderr: "null",
   }).output();
   if (!made.success) throw new Error("openssl req failed");
-  const cert = await Deno.readTextFile(`${folder}/cert.pem`);
-  const key = await Deno.readTextFile(`${folder}/key.pem`);
+  return {
+    cert: await Deno.readTextFile(`${folder}/cert.pem`),
+    key: await Deno.readTextFile(`${folder}/key.pem`),
+  };
+}
+
+/** A TLS server with a certificate of its own. */
+export async function tlsServer(folder: string): Promise<AsyncDisposable & { readonly port: number }> {
+  const { cert, key } = await certificateIn(folder);
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, cert, key, onListen: () => {} },
     () => new Response("hello over TLS\n"),
