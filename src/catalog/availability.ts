@@ -17,6 +17,8 @@ export type Availability =
     readonly path: string;
     /** The programs that it may start itself, as far as they are there. */
     readonly helpers: readonly string[];
+    /** The capabilities that it is to be given. */
+    readonly capabilities: readonly Capability[];
   }
   | {
     readonly available: false;
@@ -54,6 +56,8 @@ export async function checkAvailability(tool: Tool, world: AvailabilityWorld): P
       remedy: capabilityRemedy(missing),
     };
   }
+  const forbidden = forbiddenFile(tool, world.files);
+  if (forbidden !== null) return { available: false, path: found.path, ...forbidden };
   if (world.mayRun !== null && !await world.mayRun(found.path)) {
     return {
       available: false,
@@ -76,7 +80,30 @@ export async function checkAvailability(tool: Tool, world: AvailabilityWorld): P
       return { available: false, path: found.path, reason: search.reason, remedy: search.remedy };
     }
   }
-  return { available: true, path: found.path, helpers };
+  const optional = tool.manifest.optional_capabilities.filter((name) =>
+    !capabilities.includes(name) && world.capabilities?.has(name) === true
+  );
+  return { available: true, path: found.path, helpers, capabilities: [...capabilities, ...optional] };
+}
+
+/** Why the tool cannot be used because of a file that its program would read. */
+function forbiddenFile(
+  tool: Tool,
+  files: ProgramFiles,
+): { readonly reason: string; readonly remedy: string } | null {
+  for (const path of tool.manifest.forbidden_files) {
+    try {
+      if (files.stat(path) === null) continue;
+    } catch (error) {
+      const reason = `whether there is a file ${path} cannot be told: ${(error as Error).message}`;
+      return { reason, remedy: "Start with the flags that `bulkhead permissions --format flags` prints." };
+    }
+    return {
+      reason: `its program reads ${path}, which could add to what it is told`,
+      remedy: "Remove that file, or use a machine without it.",
+    };
+  }
+  return null;
 }
 
 /** How a process comes by a capability. no_new_privs makes those on the tool's own file void. */

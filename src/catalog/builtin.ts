@@ -4,6 +4,9 @@
  * @module
  */
 import curl from "./builtin/curl.yaml" with { type: "text" };
+import dig from "./builtin/dig.yaml" with { type: "text" };
+import gobuster from "./builtin/gobuster.yaml" with { type: "text" };
+import masscan from "./builtin/masscan.yaml" with { type: "text" };
 import mtr from "./builtin/mtr.yaml" with { type: "text" };
 import nmap from "./builtin/nmap.yaml" with { type: "text" };
 import openssl from "./builtin/openssl.yaml" with { type: "text" };
@@ -20,6 +23,9 @@ export interface ManifestSource {
 /** The built-in manifests in the order of their names. */
 export const BUILTIN_MANIFESTS: readonly ManifestSource[] = [
   { file: "builtin/curl.yaml", text: curl },
+  { file: "builtin/dig.yaml", text: dig },
+  { file: "builtin/gobuster.yaml", text: gobuster },
+  { file: "builtin/masscan.yaml", text: masscan },
   { file: "builtin/mtr.yaml", text: mtr },
   { file: "builtin/nmap.yaml", text: nmap },
   { file: "builtin/openssl.yaml", text: openssl },

@@ -20,8 +20,8 @@ const toolName = z.string().max(64).regex(
   "expected a lower-case letter followed by lower-case letters, digits and underscores",
 );
 const flagName = z.string().max(64).regex(
-  /^--?[A-Za-z0-9][A-Za-z0-9_.-]*$/,
-  "expected a flag such as -p or --rate, without its value",
+  /^(?:--?|\+)[A-Za-z0-9][A-Za-z0-9_.-]*$/,
+  "expected a flag such as -p, --rate or +tcp, without its value",
 );
 /** A word that we put into the argument list ourselves. */
 const argument = z.string().max(2048).refine(
@@ -79,6 +79,9 @@ const parameters = z.record(
   ),
   parameter,
 );
+
+const capability = z.enum(["net_raw"]);
+const absolutePath = z.string().max(4096).regex(/^\/[^\0\n,]+$/, "expected an absolute path, without commas");
 
 /** One way to use a program that has sub-commands. */
 const mode = z.strictObject({
@@ -148,7 +151,12 @@ export const manifestSchema = z.strictObject({
   success_exit_codes: z.array(z.int().min(0).max(255)).min(1).default([0]),
   target_exit_codes: z.array(z.int().min(1).max(255)).default([])
     .describe("Failures that say something about the target; the circuit breaker does not count them"),
-  capabilities: z.array(z.enum(["net_raw"])).default([]),
+  capabilities: z.array(capability).default([]).describe("Without these the tool is not available"),
+  optional_capabilities: z.array(capability).default([]).describe("Given where the server has them"),
+  forbidden_files: z.array(absolutePath).default([])
+    .describe(
+      "Configuration that the program reads and no flag stops: where it is, the tool is not available",
+    ),
   helpers: z.array(commandSchema).default([]).describe("Other programs that the tool may execute"),
   intrusive: z.boolean().default(false),
   annotations: z.strictObject({

@@ -127,6 +127,9 @@ function checkTarget(
   if (kinds.includes("cidr") && most === 1) {
     say(["target"], "kind cidr needs max_addresses: the most addresses that one run may reach");
   }
+  if (kinds.includes("domain") && pin !== "none") {
+    say(["target"], "kind domain needs pin: none: a domain is asked about, its addresses are not looked up");
+  }
   const portless = kinds.filter((kind) => kind !== "none" && kind !== "url" && kind !== "host_port");
   for (const [key, part] of [["place", place], ["pin", pin]] as const) {
     if (typeof part !== "object") continue;

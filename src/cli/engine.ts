@@ -170,7 +170,7 @@ function wanted(states: readonly FoundTool[], only: string | null): ToolToConfin
       name: tool.name,
       program: availability.path,
       executables,
-      capabilities: tool.manifest.capabilities,
+      capabilities: availability.capabilities,
       concurrency: tool.concurrency,
     }];
   });

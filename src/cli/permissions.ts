@@ -52,6 +52,7 @@ export const run: Command = async (invocation) => {
       ...commandFolders(setup),
       ...states.flatMap(({ enabled, looked }) => enabled ? looked : []),
       ...looked,
+      ...states.flatMap(({ tool, enabled }) => enabled ? tool.manifest.forbidden_files : []),
     ],
     writable: setup.writable,
     tier: setup.config.confinement.tier,

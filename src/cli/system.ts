@@ -54,7 +54,9 @@ export interface AvailabilityOptions {
 
 /** How availability is decided in this process. */
 export function availabilityWorld({ askPermission, tier, tools }: AvailabilityOptions): AvailabilityWorld {
-  const declared = tools.some(({ manifest }) => manifest.capabilities.length > 0);
+  const declared = tools.some(({ manifest }) =>
+    manifest.capabilities.length + manifest.optional_capabilities.length > 0
+  );
   return {
     files: programFiles,
     self: { uid: ownUser(), gid: idOrNull(() => Deno.gid()) },

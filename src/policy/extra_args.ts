@@ -11,6 +11,7 @@ import {
   allFlags,
   type ArgumentGrammar,
   type FlagSpec,
+  isLong,
   Lacking,
   type Occurrence,
   Refused,
@@ -101,7 +102,7 @@ function tokenise(text: string): string[] {
 }
 
 /**
- * Finds the flag that `token` is: the exact name, `--name=value`, or, for a flag declared joined, the name with its
+ * Finds the flag that `token` is: the exact name, `--name=value` (or `+name=value`), or, for a flag declared joined, the name with its
  * value right behind it. No other prefix counts, so `-proxy` is never `-p` with the value `roxy` (D5).
  */
 function matchFlag(
@@ -111,7 +112,7 @@ function matchFlag(
   const exact = flags.get(token);
   if (exact !== undefined) return { flag: token, spec: exact, value: null };
   const equals = token.indexOf("=");
-  if (token.startsWith("--") && equals > 0) {
+  if (isLong(token) && equals > 0) {
     const flag = token.slice(0, equals);
     const spec = flags.get(flag);
     return spec === undefined ? null : { flag, spec, value: token.slice(equals + 1) };
@@ -124,7 +125,7 @@ function matchFlag(
 function unknownToken(token: string, flags: ReadonlyMap<string, FlagSpec>): Refused {
   const known = [...flags.keys()];
   const list = known.length === 0 ? "This tool takes no extra_args." : `Its flags are: ${known.join(" ")}.`;
-  if (!token.startsWith("-") || token === "-" || token === "--") {
+  if (!/^[-+]./.test(token) || token === "--") {
     return new Refused(
       "extra_args",
       `extra_args holds ${quote(token)}, which is neither a flag nor a flag's value`,

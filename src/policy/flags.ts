@@ -62,6 +62,11 @@ export function allFlags(grammar: ArgumentGrammar): Map<string, FlagSpec> {
   return flags;
 }
 
+/** Whether a flag and its value are joined with "=": `--rate=100`, and as dig has it `+timeout=3`. */
+export function isLong(flag: string): boolean {
+  return flag.startsWith("--") || flag.startsWith("+");
+}
+
 /** Whether a value must follow. */
 export function takesValue(spec: FlagSpec): spec is FlagSpec & { readonly value: ValueSpec } {
   return spec.value !== undefined && spec.value.type !== "boolean";

@@ -13,6 +13,7 @@ import {
   type ArgumentGrammar,
   type FlagSpec,
   isIntrusive,
+  isLong,
   Lacking,
   type Occurrence,
   type ParameterSpec,
@@ -191,5 +192,5 @@ function render(occurrence: Occurrence): string[] {
   const { flag, spec, value } = occurrence;
   if (value === null) return [flag];
   if (!spec.join) return [flag, value];
-  return [flag.startsWith("--") ? `${flag}=${value}` : `${flag}${value}`];
+  return [isLong(flag) ? `${flag}=${value}` : `${flag}${value}`];
 }

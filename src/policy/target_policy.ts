@@ -81,6 +81,8 @@ export class TargetPolicy {
     if (forName !== null) {
       return refused(forName, this.#remedy(target, target.network === null ? [] : [target.network]));
     }
+    // A domain is asked about and not connected to, so that it need not have an address.
+    if (target.kind === "domain" && target.named) return { ok: true, target };
     const networks = networksOf(target, facts);
     if (!networks.ok) return networks;
     const error = this.#objection(target, networks.all);

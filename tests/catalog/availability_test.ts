@@ -28,6 +28,7 @@ Deno.test("availability: a program that is there and granted", async () => {
     available: true,
     path: "/usr/bin/probe",
     helpers: [],
+    capabilities: [],
   });
 });
 

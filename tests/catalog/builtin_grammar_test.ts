@@ -1,7 +1,7 @@
 /** What the built-in tools that look at paths and keys may be told, and what not. */
 import assert from "node:assert/strict";
 import { loadCatalog } from "../../src/catalog/load.ts";
-import { resolveTool } from "../../src/catalog/tool.ts";
+import { NO_MODE, resolveTool } from "../../src/catalog/tool.ts";
 import { decideArguments } from "../../src/policy/grammar.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
 import { TOOL_DEFAULTS } from "../support/engine.ts";
@@ -18,9 +18,11 @@ function argumentsOf(
 ): string {
   const loaded = manifests.find(({ manifest }) => manifest.name === name);
   assert(loaded !== undefined);
-  const { grammar } = resolveTool(loaded, {}, TOOL_DEFAULTS);
+  const { grammar } = resolveTool(loaded, {}, TOOL_DEFAULTS).forms.get(NO_MODE)!;
   const decision = decideArguments({ parameters, extraArgs }, grammar, new TargetPolicy([], []), 2048);
-  return decision.ok ? decision.args.join(" ") : `refused: ${decision.field}`;
+  return decision.ok
+    ? decision.args.join(" ")
+    : `refused: ${"field" in decision ? decision.field : "not known"}`;
 }
 
 const DEFAULTS: Readonly<Record<string, string>> = {

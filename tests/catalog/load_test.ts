@@ -18,6 +18,9 @@ Deno.test("catalog: every built-in manifest loads, and none is left out of the b
   const names = catalog.manifests.map(({ manifest }) => manifest.name);
   assert.deepEqual(names, [
     "curl",
+    "dig",
+    "gobuster",
+    "masscan",
     "mtr",
     "nmap",
     "openssl",

@@ -53,6 +53,8 @@ Deno.test("manifest: what is left out has these defaults", () => {
     success_exit_codes: [0],
     target_exit_codes: [],
     capabilities: [],
+    optional_capabilities: [],
+    forbidden_files: [],
     helpers: [],
     intrusive: false,
     annotations: {},
@@ -84,7 +86,7 @@ for (const rest of GOOD) {
   Deno.test(`manifest: ${rest} loads`, () => assert.deepEqual(manifestMistakes(HEAD + rest), []));
 }
 
-const FLAG = "expected a flag such as -p or --rate, without its value";
+const FLAG = "expected a flag such as -p, --rate or +tcp, without its value";
 const WORD = "expected a lower-case letter followed by lower-case letters, digits and underscores";
 
 /** What follows the head, and how its one mistake is told: line 5 is the first after the head. */

@@ -179,7 +179,7 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     tool,
     enabled: !(options.disabled ?? []).includes(tool.name),
     availability: options.availability?.[tool.name] ??
-      { available: true, path: `/usr/bin/${tool.name}`, helpers: [] } as const,
+      { available: true, path: `/usr/bin/${tool.name}`, helpers: [], capabilities: [] } as const,
   }));
   const executors = new Map(
     states.filter(({ enabled, availability }) => enabled && availability.available)
