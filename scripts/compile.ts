@@ -132,6 +132,9 @@ await deno(
   "--unstable-worker-options",
   "--unstable-no-legacy-abort",
   "--v8-flags=--max-semi-space-size=1",
+  // The cache would be a file in the common folder for temporary files, under a name that anybody can have taken first,
+  // and what is in it is executed.
+  "--no-code-cache",
   ...grantFlags(compiledGrants(commands)),
   ...WORKERS.map(({ bundle }) => `--include=${bundle}`),
   `--output=${output}`,

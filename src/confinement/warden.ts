@@ -17,9 +17,13 @@ import {
 } from "./warden_protocol.ts";
 import { WARDEN_URL } from "./workers.ts";
 
-/** How often the warden is asked whether it lives, and how long its answer may take; milliseconds. */
-const HEARTBEAT_MS = 1000;
-const SILENCE_MS = 5000;
+/**
+ * The warden is asked whether it lives, and its answer looked for after each of these, in milliseconds; then it counts as
+ * dead. The last is short: when the whole process was stopped meanwhile, the answer waits to be read, and is read
+ * between the last two.
+ */
+const LOOK_AFTER_MS = [1000, 8000, 1000] as const;
+const SILENCE_MS = LOOK_AFTER_MS.reduce((sum, ms) => sum + ms, 0);
 
 /** How long the end may wait for the last processes: as long as the warden insists, and a little. */
 const CLOSE_MS = 6000;
@@ -186,20 +190,17 @@ export class Warden implements CompartmentWarden {
     }
   }
 
-  /** Asks, and counts silence. As the whole process may have been stopped, the answer gets a second chance. */
+  /** Asks, and looks for the answer. */
   #beat(): void {
     this.#send({ type: "ping", count: ++this.#pings });
-    const asked = this.#pings;
-    const answered = () => this.#pongs >= asked;
-    this.#cancelHeartbeat = this.#clock.after(HEARTBEAT_MS, () => {
-      if (answered()) return this.#beat();
-      this.#cancelHeartbeat = this.#clock.after(SILENCE_MS - 2 * HEARTBEAT_MS, () => {
-        if (answered()) return this.#beat();
-        this.#cancelHeartbeat = this.#clock.after(HEARTBEAT_MS, () => {
-          if (answered()) return this.#beat();
-          this.#lose(`the warden has not answered for ${SILENCE_MS / 1000} s`);
-        });
-      });
+    this.#lookForAnswer(this.#pings, LOOK_AFTER_MS);
+  }
+
+  #lookForAnswer(ping: number, [nextMs, ...laterMs]: readonly number[]): void {
+    if (nextMs === undefined) return this.#lose(`the warden has not answered for ${SILENCE_MS / 1000} s`);
+    this.#cancelHeartbeat = this.#clock.after(nextMs, () => {
+      if (this.#pongs >= ping) this.#beat();
+      else this.#lookForAnswer(ping, laterMs);
     });
   }
 

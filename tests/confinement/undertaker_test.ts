@@ -80,7 +80,7 @@ Deno.test(
     clock.advance(6000);
     await assertEnded(living.pids);
     clock.advance(6000);
-    assert.match(await living.warden.lost, /has not answered for 5 s/);
+    assert.match(await living.warden.lost, /has not answered for 10 s/);
     assert.equal((await living.run).status, "lost");
     living.clean();
   },

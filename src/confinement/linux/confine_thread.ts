@@ -29,6 +29,9 @@ export type Confined = { readonly ok: true; readonly listener: number } | {
   readonly machine: boolean;
 };
 
+/** Steps that depend on the tool's files and on what it declares; in the others any tool would fail. */
+const STEPS_OF_THE_TOOL: readonly string[] = ["capabilities", "Landlock"];
+
 /** prctl(2). */
 const PR_SET_NO_NEW_PRIVS = 38;
 
@@ -37,8 +40,7 @@ export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined 
   const failed = (step: string, why: string): Confined => ({
     ok: false,
     reason: `${step}: ${why}`,
-    // The others depend on the tool's files and on what it declares.
-    machine: step !== "capabilities" && step !== "Landlock",
+    machine: !STEPS_OF_THE_TOOL.includes(step),
   });
 
   // 1. Set-user-ID bits and file capabilities take no effect any more; the next steps require it.
