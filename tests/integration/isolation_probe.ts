@@ -34,11 +34,14 @@ const allowed = (attempts: readonly Attempt[]) =>
 
 // All this before there are compartments: while they come up they copy what this process has open, pipes too.
 const before = allowed(await tryAll(plan));
-const inside = async (permissions: Deno.PermissionOptionsObject) =>
-  allowed(await new Probe(permissions).tryAll(plan));
+const inside = async (permissions: Deno.PermissionOptionsObject, givesUp: string | null = null) => {
+  const { neverHeld, attempts } = await new Probe(permissions).tryAll(plan, givesUp);
+  if (neverHeld !== null) throw new Error(neverHeld);
+  return allowed(attempts);
+};
 const threads = {
   // What a compartment still has when it takes its first order: it is made with libc, and gives it up.
-  compartment: await inside(compartmentPermissions("/usr/bin/curl", null)),
+  compartment: await inside(compartmentPermissions("/usr/bin/curl", libc), libc),
   warden: await inside(wardenPermissions(["/usr/bin/curl", "/usr/bin/openssl"], LIBC_PATHS, sources)),
   scribe: await inside(scribePermissions(setup.stateFolder!, null, [])),
 };
