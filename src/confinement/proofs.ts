@@ -210,10 +210,13 @@ export interface Seen {
  * @param says what it says when it is denied
  */
 export function denied(name: string, seen: Seen, says: string): Proof {
-  const ok = seen.code !== null && seen.code !== 0 && seen.stdout === "" && seen.stderr.includes(says);
+  // curl breaks its warnings into lines, each with the word before it.
+  const said = seen.stderr.replaceAll(/\n(Warning: )?/g, " ").trim();
+  const at = said.indexOf(says);
+  const ok = seen.code !== null && seen.code !== 0 && seen.stdout === "" && at >= 0;
   if (seen.code === 0) return { name, ok, detail: "it could" };
-  const said = seen.stderr.split("\n").find((line) => line.includes(says)) ?? seen.stderr;
-  const detail = seen.code === null ? seen.failed ?? "nothing" : `exit code ${seen.code}: ${said.trim()}`;
+  if (seen.code === null) return { name, ok, detail: `${seen.failed}; expected: ${says}` };
+  const detail = `exit code ${seen.code}: ${at < 0 ? said.slice(0, 300) : said.slice(0, at + says.length)}`;
   return { name, ok, detail: ok ? detail : `${detail}; expected: ${says}` };
 }
 

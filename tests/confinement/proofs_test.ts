@@ -8,11 +8,15 @@ function verdict(seen: Partial<Seen>) {
 }
 
 Deno.test("proofs: a denial is an error that says so, shows nothing, and is quoted", () => {
-  assert.deepEqual(verdict({ stderr: "first\nopen: Permission denied\n" }), {
+  assert.deepEqual(verdict({ stderr: "first\nopen: Permission denied\nmore\n" }), {
     name: "it cannot",
     ok: true,
-    detail: "exit code 1: open: Permission denied",
+    detail: "exit code 1: first open: Permission denied",
   });
+  const broken = verdict({
+    stderr: "Warning: Failed to open the file /a/long/path: Permission\nWarning: denied\n",
+  });
+  assert.equal(broken.ok, true);
 });
 
 Deno.test("proofs: whatever else goes wrong proves nothing", () => {
