@@ -34,7 +34,7 @@ export interface ConfinementOptions {
   readonly tools: readonly ToolToConfine[];
   /** The folder for the state of all servers; made when it is not there. */
   readonly stateFolder: string;
-  /** Whose the state folder must be. */
+  /** Whose the state folder must be; null only where users have no numbers. */
   readonly uid: number | null;
   readonly logFile: LogFileSettings | null;
   /** The folders whose files tools may be told to read. */
@@ -240,6 +240,13 @@ function openWarden(
 }
 
 function openScribe(options: ConfinementOptions, nonce: string): Scribe {
+  // Without it nobody could tell that the folder is another user's.
+  if (options.uid === null && Deno.build.os !== "windows") {
+    throw new NotConfined(
+      "the server's own user cannot be told, so nor can whose the folder for state is: start with the flags that " +
+        "`bulkhead permissions` prints",
+    );
+  }
   try {
     return new Scribe({
       stateFolder: options.stateFolder,

@@ -34,33 +34,35 @@ Deno.test("doctor: the tier, the kernel, the tools, and every proof", async () =
   assert.match(names, /a run sees its limit: Max open files/);
 });
 
+/** A call of curl with the printed flags but those that begin with `left`. */
+async function callWithout(left: string, args: readonly string[]) {
+  const flags = (await printedFlags(args)).filter((flag) => !flag.startsWith(left));
+  const call = ["call", "curl", "--target", "http://127.0.0.1:9/", ...args];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", ...flags, `${ROOT}main.ts`, ...call],
+    clearEnv: true,
+    env: environment(),
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test("without the right to ask who we are, the start ends with 2 and the remedy", {
+  ignore: BINARY !== null,
+}, async () => {
+  const { code, stderr } = await callWithout("--allow-sys", ["--allow-target", "loopback"]);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /^the server's own user cannot be told.* `bulkhead permissions` prints$/m);
+});
+
 Deno.test("a tier that is not to be had ends the start with 2, and with auto is said", {
   ignore: BINARY !== null,
 }, async () => {
   using folder = new TestFolder();
   const kernel = folder.write("kernel.yaml", "confinement: { tier: kernel }\n");
   // Without the right to load libc there is nobody to ask the kernel.
-  const start = async (...args: string[]) => {
-    const flags = (await printedFlags(args)).filter((flag) => !flag.startsWith("--allow-ffi"));
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--quiet",
-        ...flags,
-        `${ROOT}main.ts`,
-        "call",
-        "curl",
-        "--target",
-        "http://127.0.0.1:9/",
-        ...args,
-      ],
-      clearEnv: true,
-      env: environment(),
-      stdin: "null",
-    }).output();
-    const decoder = new TextDecoder();
-    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-  };
+  const start = (...args: string[]) => callWithout("--allow-ffi", args);
   const refused = await start("--config", kernel, "--allow-target", "loopback");
   assert.equal(refused.code, 2, refused.stderr);
   assert.match(refused.stderr, /^the tier kernel is not to be had here: /m);
