@@ -34,9 +34,11 @@ Deno.test("doctor: the tier, the kernel, the tools, and every proof", async () =
   assert.match(names, /a run sees its limit: Max open files/);
 });
 
-/** A call of curl with the printed flags but those that begin with `left`. */
+/** A call of curl with the printed flags but those that begin with `left`, and not for the path `left`. */
 async function callWithout(left: string, args: readonly string[]) {
-  const flags = (await printedFlags(args)).filter((flag) => !flag.startsWith(left));
+  const flags = (await printedFlags(args)).filter((flag) => !flag.startsWith(left)).map((flag) =>
+    flag.startsWith("--allow-read=") ? flag.replace(left, "") : flag
+  );
   const call = ["call", "curl", "--target", "http://127.0.0.1:9/", ...args];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", ...flags, `${ROOT}main.ts`, ...call],
@@ -54,6 +56,27 @@ Deno.test("without the right to ask who we are, the start ends with 2 and the re
   const { code, stderr } = await callWithout("--allow-sys", ["--allow-target", "loopback"]);
   assert.equal(code, 2, stderr);
   assert.match(stderr, /^the server's own user cannot be told.* `bulkhead permissions` prints$/m);
+});
+
+Deno.test("without the right to read the workers' sources, the start ends with 2 and the remedy", {
+  ignore: BINARY !== null,
+}, async () => {
+  using folder = new TestFolder();
+  const basic = folder.write("basic.yaml", "confinement: { tier: basic }\n");
+  // As the flags are that the executable prints.
+  for (const args of [[], ["--config", basic]]) {
+    const { code, stderr } = await callWithout(`${ROOT}src/confinement,`, [
+      "--allow-target",
+      "loopback",
+      ...args,
+    ]);
+    assert.equal(code, 2, stderr);
+    assert.match(
+      stderr,
+      /sources of the workers, is missing: start with the flags that `bulkhead permissions`/,
+    );
+    assert.doesNotMatch(stderr, /internal error|NotCapable/);
+  }
 });
 
 Deno.test("a tier that is not to be had ends the start with 2, and with auto is said", {
