@@ -1,6 +1,6 @@
 /** What `bulkhead doctor` says of a machine, and that it fails when something does not hold. */
 import assert from "node:assert/strict";
-import { BINARY, bulkhead, environment, printedFlags, ROOT } from "./support/bulkhead.ts";
+import { BINARY, bulkhead, commandLine, environment, printedFlags, ROOT } from "./support/bulkhead.ts";
 import { hasProgram, standInManifest, TestFolder } from "./support/programs.ts";
 
 Deno.test("doctor: the tier, the kernel, the tools, and every proof", async () => {
@@ -167,3 +167,32 @@ Deno.test(
     assert.doesNotMatch(stdout, /a run sees/);
   },
 );
+
+Deno.test("under another seccomp listener the tier kernel is not to be had, and what to do is said", {
+  ignore: BINARY !== null,
+}, async () => {
+  if (!hasProgram("curl")) return;
+  using folder = new TestFolder();
+  const kernel = folder.write("kernel.yaml", "confinement: { tier: kernel }\n");
+  const under = async (...args: string[]) => {
+    const script = `${ROOT}tests/integration/support/under_listener.ts`;
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "-P=test", script, ...await commandLine(args)],
+      cwd: ROOT,
+      clearEnv: true,
+      env: environment(),
+      stdin: "null",
+    }).output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  };
+  const reason =
+    "seccomp: EBUSY: another program listens to this process's system calls already, such as a " +
+    "container runtime or a sandbox. Start the server outside of it";
+  const refused = await under("doctor", "--config", kernel);
+  assert.deepEqual([refused.code, refused.stderr], [2, `the tier kernel is not to be had here: ${reason}\n`]);
+  const weaker = await under("doctor");
+  assert.equal(weaker.code, 0, weaker.stderr);
+  assert.ok(weaker.stdout.includes(`\nwarning   tier basic, because ${reason}\n`), weaker.stdout);
+  assert.match(weaker.stdout, /^kernel +seccomp notifications: true$/m);
+});
