@@ -150,7 +150,7 @@ export class Compartment {
 
   /** The warden could not confine it, and what cannot be confined is not used. */
   notMade(reason: string, machine: boolean): void {
-    this.#end(reason, machine);
+    this.#endWith(machine ? reason : `the tool cannot be confined: ${reason}`, machine);
   }
 
   /** The warden has seen it die. */
@@ -243,10 +243,14 @@ export class Compartment {
   }
 
   /** Gone for good. */
-  #end(reason: string, machine = false): void {
+  #end(reason: string): void {
+    this.#endWith(`the tool's compartment is gone: ${reason}`);
+  }
+
+  #endWith(death: string, machine = false): void {
     if (this.#death !== null) return;
-    this.#death = `the tool's compartment is gone: ${reason}`;
-    this.#lose(this.#death, machine);
+    this.#death = death;
+    this.#lose(death, machine);
   }
 
   #lose(reason: string, machine = false): void {

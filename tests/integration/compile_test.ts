@@ -24,8 +24,10 @@ async function run(program: string, args: readonly string[], env?: Record<string
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
+const COMPILE = ["run", "--quiet", "-P=build", `${ROOT}scripts/compile.ts`];
+
 function compile(...args: string[]) {
-  return run(Deno.execPath(), ["run", "--quiet", "-P=build", `${ROOT}scripts/compile.ts`, ...args]);
+  return run(Deno.execPath(), [...COMPILE, ...args]);
 }
 
 /** Compiles the manifests in `tools` to `bulkhead`, and runs that with nothing of our environment. */
@@ -69,6 +71,27 @@ Deno.test(
       const { code, stderr } = await compile(...args);
       assert.equal(code, 2, stderr);
       assert.match(stderr, /usage: deno task compile \[--tools DIR\]\.\.\. \[--output FILE\]/);
+    }
+  },
+);
+
+Deno.test(
+  "compile: what fails leaves the executable that there was, and names the base",
+  options,
+  async () => {
+    using folder = new TestFolder();
+    const works = folder.script("bulkhead", "echo it works");
+    // A base that is not there, and one that is none: then something is made that does not start.
+    for (const base of ["/nonexistent/denort", "/etc/hostname"]) {
+      const args = [...COMPILE, "--output", works];
+      const { code, stderr } = await run(Deno.execPath(), args, { ...Deno.env.toObject(), DENORT_BIN: base });
+      assert.equal(code, 1, stderr);
+      assert.match(
+        stderr,
+        new RegExp(`DENORT_BIN is ${base}; it must be the base of Deno ${Deno.version.deno}`),
+      );
+      assert.equal(folder.read("bulkhead"), "#!/bin/sh\necho it works\n");
+      assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["bulkhead"]);
     }
   },
 );

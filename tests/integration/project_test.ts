@@ -72,3 +72,11 @@ Deno.test("the version is the newest one in CHANGELOG", options, () => {
   const { version } = JSON.parse(Deno.readTextFileSync(fileOf("deno.json")));
   assert.equal(/^## ([0-9.]+)/m.exec(Deno.readTextFileSync(fileOf("CHANGELOG.md")))?.[1], version);
 });
+
+Deno.test("the executable says that the flags it prints are not for it", async () => {
+  const { code, stdout, stderr } = await inspect(["permissions"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^--no-prompt /);
+  if (BINARY === null) assert.doesNotMatch(stderr, /executable/);
+  else assert.match(stderr, /^this executable needs no flags, .* deno run -P=inspect main\.ts permissions$/m);
+});

@@ -122,8 +122,10 @@ function isNetworkSocket(kernel: Kernel, descriptor: number): boolean {
   return family === AF_INET || family === AF_INET6;
 }
 
+/** Why the filter could not be set, for a person. */
 function explainSeccomp(errno: number): string {
-  // A container runtime that listens itself, for example; one listener is all that there can be.
-  if (errno === ERRNO.EBUSY) return "EBUSY: another program listens to this process's system calls already";
-  return errnoName(errno);
+  if (errno !== ERRNO.EBUSY) return errnoName(errno);
+  // One listener is all that there can be.
+  return "EBUSY: another program listens to this process's system calls already, such as a container runtime or a " +
+    "sandbox. Start the server outside of it";
 }

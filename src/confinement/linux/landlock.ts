@@ -63,14 +63,16 @@ const PROMISES: readonly { readonly abi: number; readonly text: string }[] = [
   { abi: 6, text: "connects to no abstract UNIX sockets of processes outside its domain" },
 ];
 
-/** What stays open at every ABI. */
+/** What stays open at every ABI; what another part of the confinement refuses then is said with it. */
 const UNRESTRICTED: readonly string[] = [
   "reading files",
   "code that a named file reads itself: a loader runs any program, and an interpreter any script, that it can read",
-  "owner, mode, times and extended attributes of files (chmod, chown, utime, setxattr)",
+  "owner, mode, times and extended attributes of files: chmod, chown, utime, setxattr (refused by the filter)",
   "TCP, UDP and UNIX sockets that have a path",
-  "the confined thread itself, which is in the domain: it may be traced, and signalled by its thread id",
-  "as root: memory maps and environment of every process, through CAP_PERFMON or CAP_SYS_ADMIN (seen on Linux 6.18)",
+  "the confined thread itself, which is in the domain: being traced, and signalled by its thread id (refused by the " +
+  "filter)",
+  "as root: memory maps and environment of every process, through CAP_PERFMON or CAP_SYS_ADMIN (programs are " +
+  "left without them)",
 ];
 
 /** The Linux release that brought an ABI. */
