@@ -107,7 +107,6 @@ export class Warden implements CompartmentWarden {
     this.#undertaker = tier === "kernel" ? port1 : null;
     if (tier === "basic") port1.close();
     this.#send({ type: "open", tier, nonce, undertaker: port2 }, [port2]);
-    if (this.#pings === 0) this.#beat();
     return this.#opened.promise;
   }
 
@@ -165,9 +164,12 @@ export class Warden implements CompartmentWarden {
   #receive(message: FromWarden): void {
     switch (message.type) {
       case "opened":
-        return this.#opened.resolve(message.kernel);
       case "not_opened":
-        return this.#opened.reject(new Error(message.reason));
+        // Asked from now on: before, its module may still have been compiled, and its start has a time limit of its own.
+        if (this.#pings === 0) this.#beat();
+        if (message.type === "opened") this.#opened.resolve(message.kernel);
+        else this.#opened.reject(new Error(message.reason));
+        return;
       case "made":
         return this.#compartments.get(message.tool)?.made();
       case "not_made":

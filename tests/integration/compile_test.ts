@@ -37,7 +37,12 @@ async function compiled(folder: TestFolder) {
   assert.equal(code, 0, stderr);
   assert.match(stdout, /: \d+ MiB, with \d+ manifests? of your own\n$/);
   return (...args: string[]) =>
-    run(binary, args, { PATH: "/nonexistent", HOME: "/nonexistent", XDG_STATE_HOME: STATE_HOME });
+    run(binary, args, {
+      PATH: "/nonexistent",
+      HOME: "/nonexistent",
+      XDG_STATE_HOME: STATE_HOME,
+      TMPDIR: `${folder.path}/tmp`,
+    });
 }
 
 Deno.test(
@@ -104,6 +109,7 @@ Deno.test(
     using folder = new TestFolder();
     const script = folder.script("bin/stand_in", `echo "for $1"`);
     folder.write("tools/stand_in.yaml", standInManifest("stand_in", script, "first: [lab]\nhelpers: [id]"));
+    Deno.mkdirSync(`${folder.path}/tmp`);
     const bulkhead = await compiled(folder);
 
     const listed = await bulkhead("tools");
@@ -111,6 +117,8 @@ Deno.test(
     assert.match(listed.stdout, /^nmap /m);
     const { stdout, stderr } = await bulkhead("call", "stand_in", "--json");
     assert.equal(JSON.parse(stdout).stdout, "for lab\n", stderr);
+    // A cache of compiled code would be there, for anybody to have put there first.
+    assert.deepEqual([...Deno.readDirSync(`${folder.path}/tmp`)], []);
     assert.equal(
       JSON.parse((await bulkhead("tools", "stand_in", "--json")).stdout).declared_in,
       "embedded/stand_in.yaml",
