@@ -25,7 +25,6 @@ export interface ToolToConfine {
   /** Every file that starting it, or its helpers, executes. */
   readonly executables: readonly string[];
   readonly capabilities: readonly CapabilityName[];
-  readonly concurrency: number;
 }
 
 /** What confinement is started with. */
@@ -144,7 +143,8 @@ export class Confinement {
     const about = { run_id: run, killed, survivors, ...(note !== null && { note }) };
     if (survivors > 0) logger.error("processes of a run could not be ended", about);
     else if (killed > 0) logger.info("ended what a run had left running", about);
-    for (const tool of this.tools.values()) tool.gone(run);
+    // What a process may still write to is not touched before the end.
+    if (survivors === 0) { for (const tool of this.tools.values()) tool.gone(run); }
   }
 
   /** What servers left behind that were killed outright: their processes, then their folders. */
@@ -244,7 +244,7 @@ function openScribe(options: ConfinementOptions, nonce: string): Scribe {
     return new Scribe({
       stateFolder: options.stateFolder,
       nonce,
-      tools: options.tools.map(({ name, concurrency }) => ({ name, concurrency })),
+      tools: options.tools.map(({ name }) => name),
       uid: options.uid,
       logFile: options.logFile,
       wordListFolders: options.wordListFolders,
