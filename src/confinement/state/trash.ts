@@ -141,7 +141,8 @@ export class Trash {
           Deno.removeSync(place);
         }
       } catch (error) {
-        failure ??= this.#leaveBehind(place, error as Error);
+        const left = this.#leaveBehind(place, error as Error);
+        failure ??= left;
       }
       if (turns.isOver) await turns.next();
     }

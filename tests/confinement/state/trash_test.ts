@@ -116,6 +116,13 @@ Deno.test("trash: a folder whose name is no Unicode is put aside, said, and harm
   ]);
 });
 
+Deno.test("trash: everything that cannot be removed is put aside", async () => {
+  using test = folders();
+  await shell(test.hostile, `for d in a b c; do mkdir -p $d/"$(printf '\\377')/deep"; done`);
+  await assert.rejects(test.trash.remove(test.hostile), LeftBehind);
+  assert.deepEqual([namesIn(test.unremovable).length, namesIn(test.trashFolder)], [3, []]);
+});
+
 Deno.test("trash: what cannot be put aside either stays in the trash, and is said", async () => {
   using test = folders();
   await shell(test.hostile, `mkdir -p "$(printf '\\377')/deep"`);
