@@ -149,7 +149,7 @@ async function findResolver(
     : executableFiles([path], programReader(new Set()));
   if (!closure.ok) return none(`${closure.reason}. ${closure.remedy}`);
   const { name } = RESOLVER;
-  const tool = { name, program: path, executables: closure.files, capabilities: [], concurrency: 2 };
+  const tool = { name, program: path, executables: closure.files, capabilities: [] };
   return { programs: [tool], whyNot: "" };
 }
 
@@ -171,7 +171,6 @@ function wanted(states: readonly FoundTool[], only: string | null): ToolToConfin
       program: availability.path,
       executables,
       capabilities: availability.capabilities,
-      concurrency: tool.concurrency,
     }];
   });
 }

@@ -25,7 +25,6 @@ export interface ToolToConfine {
   /** Every file that starting it, or its helpers, executes. */
   readonly executables: readonly string[];
   readonly capabilities: readonly CapabilityName[];
-  readonly concurrency: number;
 }
 
 /** What confinement is started with. */
@@ -269,7 +268,7 @@ function openScribe(options: ConfinementOptions, nonce: string): Scribe {
     return new Scribe({
       stateFolder: options.stateFolder,
       nonce,
-      tools: options.tools.map(({ name, concurrency }) => ({ name, concurrency })),
+      tools: options.tools.map(({ name }) => name),
       uid: options.uid,
       logFile: options.logFile,
       wordListFolders: options.wordListFolders,

@@ -53,6 +53,10 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
     "A file may be as large as `limits.file_size_mb`, but how many there are below the scratch folder is not counted before they are removed; nor are processes, though all of them come after the server where processors are short (niceness 5).",
   ],
   [
+    "Folders that cannot be removed",
+    "Deno cannot name a folder whose name is no Unicode. What lies below such a one, and a folder of more than 8 MB of names that holds others, is put aside in `unremovable` below the state folder, once, and the log says so; remove it by hand.",
+  ],
+  [
     "A machine without descriptors left",
     "When the server's user has used up what it may open, the warden cannot look at processes any more and fails; the server stops rather than go on without it, and what still runs is ended at the next start.",
   ],

@@ -11,7 +11,6 @@ const TOOL = {
   program: PROGRAM,
   executables: [PROGRAM, "/lib64/ld-linux-x86-64.so.2"].flatMap((path) => realPath(path)),
   capabilities: [],
-  concurrency: 1,
 };
 
 function realPath(path: string): string[] {
