@@ -25,7 +25,12 @@ export type Execution =
     readonly output: Readonly<Record<StreamName, Uint8Array>>;
   }
   /** The program could not be started: nothing ran. */
-  | { readonly status: "not_started"; readonly reason: string }
+  | {
+    readonly status: "not_started";
+    readonly reason: string;
+    /** What was missing, when it was not the program's start that failed. */
+    readonly lacks?: "folder";
+  }
   /** It was cancelled before it began: nothing ran. */
   | { readonly status: "cancelled" }
   /** The compartment died, or fell silent past the deadline, with the run inside it. */

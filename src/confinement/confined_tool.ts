@@ -52,8 +52,12 @@ export class ConfinedTool {
       await Promise.race([this.#coming, abortion]);
       if (signal.aborted) return { status: "cancelled" };
       compartment = await this.#coming;
-      // Not before there is a compartment: each folder that was made must be removed again.
-      const making = this.#scratch.makeScratch(this.#name);
+    } catch (error) {
+      return { status: "not_started", reason: (error as Error).message };
+    }
+    // Not before there is a compartment: each folder that was made must be removed again.
+    const making = this.#scratch.makeScratch(this.#name);
+    try {
       await Promise.race([making, abortion]);
       if (signal.aborted) {
         // A folder that comes too late is nobody's.
@@ -62,7 +66,7 @@ export class ConfinedTool {
       }
       folder = await making;
     } catch (error) {
-      return { status: "not_started", reason: (error as Error).message };
+      return { status: "not_started", reason: (error as Error).message, lacks: "folder" };
     }
     const { id, path } = folder;
     // A process that is still there could write to a folder that is being removed.

@@ -238,7 +238,7 @@ export class Pipeline {
         breaker: "excluded",
       });
       logger.warn("a program could not be started", { ...about, reason: execution.reason });
-      return refuse(startFailure(tool.name, availability.path, enforced.tier, execution.reason));
+      return refuse(startFailure(tool.name, availability.path, enforced.tier, execution));
     }
     const ending = execution.status === "ended" ? execution.ending : lostEnding(execution);
     const classification = execution.status === "ended"

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Execution } from "../confinement/compartment.ts";
 import type { Tier } from "../confinement/tier.ts";
 import type { Refusal } from "../core/refusal.ts";
 
@@ -31,9 +32,22 @@ const REMEDIES: Readonly<Record<string, (path: string, tier: Tier) => string>> =
 /**
  * The refusal of a run whose program could not be started.
  *
- * @param reason as the compartment gave it
+ * @param failure as the compartment gave it
  */
-export function startFailure(tool: string, path: string, tier: Tier, reason: string): Refusal {
+export function startFailure(
+  tool: string,
+  path: string,
+  tier: Tier,
+  { reason, lacks }: Pick<Extract<Execution, { status: "not_started" }>, "reason" | "lacks">,
+): Refusal {
+  if (lacks === "folder") {
+    return {
+      condition: "unavailable",
+      error: `${tool} could not be started: ${reason}`,
+      remedy:
+        "That is no fault of the tool: a person has to see to the folder for state, confinement.state_dir.",
+    };
+  }
   const remedy = REMEDIES[OS_ERROR.exec(reason)?.[1] ?? ""];
   return {
     condition: "unavailable",

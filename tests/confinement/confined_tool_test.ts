@@ -105,5 +105,9 @@ Deno.test("confined tool: without compartment or folder nothing starts, and the 
   const running = full.tool.run(orderOf(), never);
   await flush();
   full.folders[0]!.reject(new Error("the disk is full"));
-  assert.deepEqual(await running, { status: "not_started", reason: "the disk is full" });
+  assert.deepEqual(await running, {
+    status: "not_started",
+    reason: "the disk is full",
+    lacks: "folder",
+  });
 });

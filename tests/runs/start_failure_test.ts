@@ -27,9 +27,17 @@ for (
   ] as const
 ) {
   Deno.test(`start failure: ${reason}, tier ${tier}`, () => {
-    const refusal = startFailure("probe", PATH, tier, reason);
+    const refusal = startFailure("probe", PATH, tier, { reason });
     assert.equal(refusal.condition, "unavailable");
     assert.equal(refusal.error, `probe could not be started: ${reason}`);
     assert.match(refusal.remedy, remedy);
   });
 }
+
+Deno.test("start failure: a missing folder is not the program's fault", () => {
+  const reason = 'cannot make a folder for the run in "/state": No such file or directory (os error 2)';
+  const { error, remedy } = startFailure("probe", PATH, "kernel", { reason, lacks: "folder" });
+  assert.equal(error, `probe could not be started: ${reason}`);
+  assert.match(remedy, /confinement\.state_dir/);
+  assert.doesNotMatch(remedy, /usr\/bin\/probe/);
+});
