@@ -105,6 +105,12 @@ static void close_all(void) {
   for (int file = 0; file < 1024; file++) close(file);
 }
 
+static void leave_group(void) { setpgid(0, 0); }
+/* Where that is refused, as far away as one may get. */
+static void leave_session(void) {
+  if (setsid() < 0) leave_group();
+}
+
 /* ---- grab: in the very first instructions, before main ---- */
 
 static void grab(const char *who, const char *folder) {
@@ -134,7 +140,7 @@ __attribute__((constructor)) static void first(int argc, char **argv) {
   pid_t child = fork();
   if (child == 0) {
     if (fork() == 0) {
-      setsid();
+      leave_session();
       grab("grandchild", argv[2]);
       _exit(0);
     }
@@ -176,14 +182,12 @@ static void chain(void (*leave)(void)) {
     else if (leave) leave();
   }
 }
-static void leave_session(void) { setsid(); }
-static void leave_group(void) { setpgid(0, 0); }
 
 static void bomb(void) {
   /* Each of them, and a child that leaves the session, goes on living. */
   while (atomic_load(&life->taken) < 60) {
     if (fork() == 0) {
-      if (fork() == 0) setsid();
+      if (fork() == 0) leave_session();
       live();
     }
     sleep_ms(1);
@@ -210,27 +214,27 @@ static void breed(const char *kind, const char *detail) {
     if (fork() == 0) live();
   } else if (!strcmp(kind, "daemon")) {
     if (fork() == 0) {
-      setsid();
+      leave_session();
       if (fork() == 0) live();
       _exit(0);
     }
   } else if (!strcmp(kind, "closed")) {
     if (fork() == 0) {
       close_all();
-      setsid();
+      leave_session();
       if (fork() == 0) live();
       _exit(0);
     }
   } else if (!strcmp(kind, "renamed")) {
     if (fork() == 0) {
       char *argv[] = {"[kworker/0:1]", "live", life_path, 0};
-      setsid();
+      leave_session();
       spawn_as(program, argv);
       _exit(94);
     }
   } else if (!strcmp(kind, "undumpable")) {
     if (fork() == 0) {
-      setsid();
+      leave_session();
       prctl(PR_SET_DUMPABLE, 0);
       prctl(PR_SET_NAME, ") Z 1 1 1 (");
       live();
@@ -246,7 +250,7 @@ static void breed(const char *kind, const char *detail) {
   } else if (!strcmp(kind, "chain_daemon")) {
     if (fork() == 0) {
       close_all();
-      setsid();
+      leave_session();
       chain(0);
     }
   } else if (!strcmp(kind, "bomb")) {
@@ -273,7 +277,7 @@ static void breed(const char *kind, const char *detail) {
       if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET) == 0 && fork() == 0) {
         for (int i = 0; i < 3; i++)
           if (fork() == 0) {
-            setsid();
+            leave_session();
             live();
           }
       }
@@ -283,7 +287,7 @@ static void breed(const char *kind, const char *detail) {
     pid_t child = fork();
     if (child == 0) {
       if (fork() == 0) {
-        setsid();
+        leave_session();
         live();
       }
       raise(SIGSTOP);

@@ -33,7 +33,6 @@ export const SYSCALLS = {
   setpgid: { x86_64: 109, aarch64: 154 },
   setsid: { x86_64: 112, aarch64: 157 },
   getpgid: { x86_64: 121, aarch64: 155 },
-  getsid: { x86_64: 124, aarch64: 156 },
   capget: { x86_64: 125, aarch64: 90 },
   capset: { x86_64: 126, aarch64: 91 },
   rt_sigqueueinfo: { x86_64: 129, aarch64: 138 },
