@@ -19,7 +19,7 @@ async function linger(clock: Clock) {
     await warden.close();
     return null;
   }
-  const executables = ["/bin/sh", "/lib64/ld-linux-x86-64.so.2", "/usr/bin/sleep", "/usr/bin/setsid"]
+  const executables = ["/bin/sh", "/lib64/ld-linux-x86-64.so.2", "/usr/bin/sleep", "/usr/bin/timeout"]
     .map((path) => Deno.realPathSync(path));
   const rules = { executables, writableFolder: scratch, capabilities: [] };
   const compartment = warden.compartment({ tool: "linger", program: "/bin/sh", rules });
@@ -28,7 +28,7 @@ async function linger(clock: Clock) {
   const run = compartment.run(
     {
       id: "linger",
-      args: ["-c", "setsid sleep 60 & echo $$ $!; exec sleep 60"],
+      args: ["-c", "timeout 60 sleep 60 & echo $$ $!; exec sleep 60"],
       env: { PATH: "/usr/bin" },
       deadlineMs: 60_000,
       killGraceMs: 0,

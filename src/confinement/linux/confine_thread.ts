@@ -8,6 +8,7 @@ import { type CapabilityName, reduceCapabilities } from "./capabilities.ts";
 import { ERRNO, errnoName, type Kernel, type LiveKernel } from "./kernel.ts";
 import { listFolder, readLink } from "./kernel_files.ts";
 import { landlockAbi, restrictThread } from "./landlock.ts";
+import { readablePlaces } from "./readable_places.ts";
 import { TAG_RESOURCE } from "./run_tag.ts";
 import { SECCOMP } from "./seccomp.ts";
 import { filterHeader, filterProgram } from "./seccomp_filter.ts";
@@ -51,10 +52,12 @@ export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined 
   const capabilities = reduceCapabilities(kernel, rules.capabilities);
   if (capabilities !== null) return failed("capabilities", capabilities);
 
-  // 3. Where the kernel has Landlock: writing, executing, signals. Where it has not, doctor says so.
+  // 3. Where the kernel has Landlock: writing, executing, devices, signals. Where it has not, doctor says so.
   const abi = landlockAbi(kernel);
   if (abi > 0) {
-    const restricted = restrictThread(kernel, abi, rules);
+    const readable = readablePlaces(kernel);
+    if (typeof readable === "number") return failed("the entries of /", errnoName(-readable));
+    const restricted = restrictThread(kernel, abi, { ...rules, readable });
     if (!restricted.ok) return failed("Landlock", restricted.reason);
   }
 
