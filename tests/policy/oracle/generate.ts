@@ -121,7 +121,11 @@ function name(random: Random): string {
   ]);
 }
 
-const host = (random: Random) => random.once(3) ? name(random) : spelling(random);
+/** Where the server itself may listen. */
+const OWN = ["10.0.0.5", "127.0.0.1", "::1"];
+
+const host = (random: Random) =>
+  random.once(6) ? random.pick(OWN) : random.once(3) ? name(random) : spelling(random);
 const PORTS = [
   "",
   ":80",
@@ -262,6 +266,6 @@ export function world(random: Random): World {
     ],
     denied: !random.once(3) ? [] : random.list(2, () => entry(random)),
     names,
-    own: random.once(2) ? null : { address: random.pick(["127.0.0.1", "10.0.0.0", "::1"]), port: 8080 },
+    own: random.once(2) ? null : { address: random.pick(OWN), port: 8080 },
   };
 }
