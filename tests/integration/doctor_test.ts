@@ -24,40 +24,44 @@ Deno.test("doctor: the tier, the kernel, the tools, and every proof", async () =
   assert.match(names, /a run sees its limit: Max open files/);
 });
 
-Deno.test("a tier that is not to be had ends the start with 2, and with auto is said", {
-  ignore: BINARY !== null,
-}, async () => {
-  using folder = new TestFolder();
-  const kernel = folder.write("kernel.yaml", "confinement: { tier: kernel }\n");
-  // Without the right to load libc there is nobody to ask the kernel.
-  const start = async (...args: string[]) => {
-    const flags = (await printedFlags(args)).filter((flag) => !flag.startsWith("--allow-ffi"));
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--quiet",
-        ...flags,
-        `${ROOT}main.ts`,
-        "call",
-        "curl",
-        "--target",
-        "http://127.0.0.1:9/",
-        ...args,
-      ],
-      clearEnv: true,
-      env: environment(),
-      stdin: "null",
-    }).output();
-    const decoder = new TextDecoder();
-    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-  };
-  const refused = await start("--config", kernel, "--allow-target", "loopback");
-  assert.equal(refused.code, 2, refused.stderr);
-  assert.match(refused.stderr, /^the tier kernel is not to be had here: /m);
-  const weaker = await start("--allow-target", "loopback");
-  assert.match(weaker.stderr, /tier basic: programs run without limits of the kernel/);
-  assert.match(weaker.stderr, /curl ended with exit code 7/);
-});
+Deno.test(
+  "a start tries a program out: a tier that is not to be had ends it with 2, and with auto is said (D1)",
+  {
+    ignore: BINARY !== null,
+  },
+  async () => {
+    using folder = new TestFolder();
+    const kernel = folder.write("kernel.yaml", "confinement: { tier: kernel }\n");
+    // Without the right to load libc there is nobody to ask the kernel.
+    const start = async (...args: string[]) => {
+      const flags = (await printedFlags(args)).filter((flag) => !flag.startsWith("--allow-ffi"));
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "--quiet",
+          ...flags,
+          `${ROOT}main.ts`,
+          "call",
+          "curl",
+          "--target",
+          "http://127.0.0.1:9/",
+          ...args,
+        ],
+        clearEnv: true,
+        env: environment(),
+        stdin: "null",
+      }).output();
+      const decoder = new TextDecoder();
+      return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+    };
+    const refused = await start("--config", kernel, "--allow-target", "loopback");
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, /^the tier kernel is not to be had here: /m);
+    const weaker = await start("--allow-target", "loopback");
+    assert.match(weaker.stderr, /tier basic: programs run without limits of the kernel/);
+    assert.match(weaker.stderr, /curl ended with exit code 7/);
+  },
+);
 
 Deno.test("doctor: tier basic is said", async () => {
   using folder = new TestFolder();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { relativeImports, sourceFiles, violations } from "../../scripts/check_layers.ts";
 import { fileOf, generatedFiles } from "../../scripts/permissions_page.ts";
 import { BINARY, inspect } from "./support/bulkhead.ts";
+import { FAULTS, faultsIn, LATER } from "../regressions.ts";
 import { standInManifest, TestFolder } from "./support/programs.ts";
 
 const options = { ignore: BINARY !== null };
@@ -72,3 +73,34 @@ Deno.test("the version is the newest one in CHANGELOG", options, () => {
   const { version } = JSON.parse(Deno.readTextFileSync(fileOf("deno.json")));
   assert.equal(/^## ([0-9.]+)/m.exec(Deno.readTextFileSync(fileOf("CHANGELOG.md")))?.[1], version);
 });
+
+Deno.test("each known fault has a test in whose name its number is, or waits for a part that is not there yet", () => {
+  const held = new Set(
+    testFiles("tests").flatMap((path) => {
+      const lines = Deno.readTextFileSync(fileOf(path)).split("\n");
+      // Names stand in quotation marks; what a comment says is no test.
+      return lines.filter((line) => !/^\s*(?:\/\/|\/?\*)/.test(line) && /["`].*\(D[0-9]/.test(line)).flatMap(
+        faultsIn,
+      );
+    }),
+  );
+  const known = Object.keys(FAULTS).map(Number);
+  assert.deepEqual(known, Array.from({ length: 27 }, (_, index) => index + 1));
+  assert.deepEqual(known.filter((fault) => !held.has(fault)), Object.keys(LATER).map(Number));
+  assert.deepEqual([...held].filter((fault) => !known.includes(fault)), []);
+});
+
+Deno.test("the numbers in a test's name are read one by one, in lists and in ranges", () => {
+  assert.deepEqual(faultsIn("a newline (D3)"), [3]);
+  assert.deepEqual(faultsIn("both (D7, D8) and (D20)"), [7, 8, 20]);
+  assert.deepEqual(faultsIn("all of them (D3 to D6)"), [3, 4, 5, 6]);
+  assert.deepEqual(faultsIn("none: D3, (D), (3)"), []);
+});
+
+/** The files of tests below a folder. */
+function testFiles(folder: string): string[] {
+  return [...Deno.readDirSync(fileOf(folder))].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    return isDirectory ? testFiles(path) : name.endsWith("_test.ts") ? [path] : [];
+  });
+}
