@@ -1,10 +1,11 @@
 /** The project's own promises: generated files are not stale, layers hold, documents say what is so. */
 import assert from "node:assert/strict";
+import { loadCatalog } from "../../src/catalog/load.ts";
 import { relativeImports, sourceFiles, violations } from "../../scripts/check_layers.ts";
 import { fileOf, generatedFiles } from "../../scripts/permissions_page.ts";
-import { BINARY, inspect } from "./support/bulkhead.ts";
+import { BINARY, bulkhead, inspect } from "./support/bulkhead.ts";
 import { FAULTS, faultsIn, LATER } from "../regressions.ts";
-import { standInManifest, TestFolder } from "./support/programs.ts";
+import { hasProgram, standInManifest, TestFolder } from "./support/programs.ts";
 
 const options = { ignore: BINARY !== null };
 
@@ -51,6 +52,40 @@ Deno.test("README's examples of configuration and manifests are valid", options,
     const { code, stderr } = await inspect(["check", ...args]);
     assert.equal(code, 0, stderr);
   }
+});
+
+Deno.test("README's tool of ten lines is one: it runs, word for word", options, async () => {
+  if (!hasProgram("ping")) return;
+  const manifest = /^```yaml\n(name:[^]*?)^```$/m.exec(Deno.readTextFileSync(fileOf("README.md")))![1]!;
+  assert.equal(manifest.trimEnd().split("\n").length, 10);
+  using folder = new TestFolder();
+  folder.write("tools/lab_ping.yaml", manifest);
+  const { code, stdout } = await bulkhead([
+    ...["call", "lab_ping", "--tools", `${folder.path}/tools`, "--json"],
+    ...["--allow-target", "loopback", "--target", "localhost", "--param", "count=1"],
+  ]);
+  assert.equal(code, 0, stdout);
+  const { argv, outcome } = JSON.parse(stdout);
+  assert.deepEqual([outcome, ...argv.slice(1)], ["success", "-n", "-c", "1", "127.0.0.1"]);
+});
+
+Deno.test("README's table of tools says what the manifests say", () => {
+  const catalog = loadCatalog([]);
+  assert(catalog.ok);
+  const rows = Deno.readTextFileSync(fileOf("README.md")).split("\n").flatMap((line) => {
+    const [, name, program, , held, needs] = line.split("|").map((cell) => cell.trim());
+    return /^`[a-z_]+`$/.test(name ?? "") && needs !== undefined ? [[name, program, held, needs]] : [];
+  });
+  assert.deepEqual(
+    rows,
+    catalog.manifests.map(({ manifest: { name, command, package: held, capabilities, modes } }) => {
+      const files = Object.values(modes).some(({ parameters }) =>
+        Object.values(parameters).some(({ type }) => type === "file")
+      );
+      const needs = capabilities.length > 0 ? "raw sockets" : files ? "a word list" : "";
+      return [`\`${name}\``, `\`${command}\``, `\`${held}\``, needs];
+    }),
+  );
 });
 
 Deno.test("the flags are printed as one line for a shell, and as a list", options, async () => {
