@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { BINARY, bulkheadUnder, commandLine, environment, ROOT, startHttp } from "./support/bulkhead.ts";
 import { webServer } from "./support/lab.ts";
 import { type Hosts, hostsOf } from "./support/namespaces.ts";
-import { hasProgram, TestFolder } from "./support/programs.ts";
+import { hasIpv6, hasProgram, TestFolder } from "./support/programs.ts";
 
-const LOOPBACK = ["--allow-target", "loopback", "--allow-target", ".lab.internal"];
-const DEFAULT_AND_LOOPBACK = ["--allow-target", "loopback"];
+/** Beside what is allowed by default, which has .lab.internal. */
+const LOOPBACK = ["--allow-target", "loopback"];
 
 async function call(hosts: Hosts, tool: string, target: string, ...args: string[]) {
   const { code, stdout } = await bulkheadUnder(
@@ -30,7 +30,7 @@ Deno.test("curl: a name is looked up, checked and pinned; the Host header keeps 
     hosts,
     "curl",
     `http://Web.Lab.Internal:${port}/`,
-    ...DEFAULT_AND_LOOPBACK,
+    ...LOOPBACK,
   );
   assert.equal(code, 0, JSON.stringify(result));
   assert.equal(result.target, `http://web.lab.internal:${port}/`);
@@ -41,6 +41,24 @@ Deno.test("curl: a name is looked up, checked and pinned; the Host header keeps 
     `web.lab.internal:${port}:127.0.0.2`,
     `http://web.lab.internal:${port}/`,
   ]);
+});
+
+Deno.test("curl: a name that has an IPv6 address alone is pinned to that (D9)", async () => {
+  if (!hasProgram("curl") || !hasIpv6()) return;
+  using hosts = hostsOf("::1 six.lab.internal");
+  if (hosts === null) return;
+  const server = Deno.serve({ hostname: "::1", port: 0, onListen: () => {} }, () => new Response("six"));
+  const { port } = server.addr;
+  const { code, result } = await call(
+    hosts,
+    "curl",
+    `http://six.lab.internal:${port}/`,
+    ...LOOPBACK,
+  );
+  await server.shutdown();
+  assert.equal(code, 0, JSON.stringify(result));
+  assert.equal(result.parsed.status, 200);
+  assert.deepEqual(result.argv.slice(-3, -1), ["--resolve", `six.lab.internal:${port}:::1`]);
 });
 
 Deno.test("a tool that is pinned by address is given the address alone (D9)", async () => {

@@ -132,6 +132,18 @@ const LEAST: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   openssl: { target: "10.0.0.5:443" },
 };
 
+Deno.test("describe: what a model is given of all built-in tools together stays small", () => {
+  const catalog = loadCatalog([]);
+  assert(catalog.ok);
+  const all = catalog.manifests.map((loaded) =>
+    describeTool(resolveTool(loaded, {}, TOOL_DEFAULTS), labPolicy())
+  );
+  for (const { name, description } of all) assert.ok(description.length <= 300, name);
+  // About seven thousand tokens.
+  const characters = JSON.stringify(all).length;
+  assert.ok(characters < 25_000, String(characters));
+});
+
 Deno.test("describe: every built-in tool has schemas that a client can compile", async () => {
   const catalog = loadCatalog([]);
   assert(catalog.ok);

@@ -11,7 +11,7 @@ import { TargetPolicy } from "../../src/policy/target_policy.ts";
 import { planRun } from "../../src/runs/plan.ts";
 import { type Surroundings, wordsFor, wordsOf } from "../policy/oracle/arguments.ts";
 import { world } from "../policy/oracle/generate.ts";
-import { CASES, Random } from "../policy/oracle/random.ts";
+import { CASES, Random, tell } from "../policy/oracle/random.ts";
 import { FILE_NAMES, requestFor } from "../policy/oracle/requests.ts";
 import { TOOL_DEFAULTS } from "../support/engine.ts";
 
@@ -78,6 +78,11 @@ Deno.test(`${CASES} requests: what each built-in tool is told, a naive reading o
       if (words.intrusive.length > 0) intrusive++;
     }
   }
+  tell(
+    `${
+      [...taken.values()].reduce((a, b) => a + b)
+    } of ${CASES} requests were allowed, ${intrusive} of them intrusive`,
+  );
   // Where nearly all is refused, nothing is proved.
   for (const [name, number] of taken) {
     assert.ok(number > CASES / 1000, `only ${number} of ${name} were taken`);
