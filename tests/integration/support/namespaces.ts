@@ -5,9 +5,14 @@
  */
 import { hasProgram, IN_CI, TestFolder } from "./programs.ts";
 
+// By their paths: a compiled executable is tested with nothing on its PATH, and so is what it goes behind.
+const UNSHARE = "/usr/bin/unshare";
+const MOUNT = "/bin/mount";
+const IP = "/sbin/ip";
+
 /** Whether namespaces can be made: by root. In CI, root without them is a failure rather than a skip. */
 export function canMakeNamespaces(...probe: [string, ...string[]]): boolean {
-  if (!hasProgram(probe[0])) return false;
+  if (!hasProgram(probe[0].slice(probe[0].lastIndexOf("/") + 1))) return false;
   if (Deno.uid() === 0) {
     const { success, stderr } = run(probe);
     if (success) return true;
@@ -34,16 +39,16 @@ export interface Hosts extends Disposable {
  * @returns the view, or null where there is none to be had, which is said
  */
 export function hostsOf(...lines: readonly string[]): Hosts | null {
-  if (!canMakeNamespaces("unshare", "--mount", "true")) return null;
+  if (!canMakeNamespaces(UNSHARE, "--mount", "/bin/true")) return null;
   const folder = new TestFolder();
   const hosts = folder.write("hosts", `${lines.join("\n")}\n`);
   const sources = folder.write("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
   const script = folder.script(
     "view",
-    `mount --bind ${hosts} /etc/hosts && mount --bind ${sources} /etc/nsswitch.conf && exec "$@"`,
+    `${MOUNT} --bind ${hosts} /etc/hosts && ${MOUNT} --bind ${sources} /etc/nsswitch.conf && exec "$@"`,
   );
   return {
-    wrapper: ["unshare", "--mount", script],
+    wrapper: [UNSHARE, "--mount", script],
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
 }
@@ -65,7 +70,7 @@ export const CABLE = { scanner: "10.77.0.1", lab: "10.77.0.2", interface: "scan0
  * @returns the cable, or null where there is none to be had, which is said
  */
 export function cable(): Cable | null {
-  if (!canMakeNamespaces("ip", "netns", "list")) return null;
+  if (!canMakeNamespaces(IP, "netns", "list")) return null;
   const id = crypto.randomUUID().slice(0, 6);
   const [scanner, lab] = [`bulkhead-s-${id}`, `bulkhead-l-${id}`];
   const made: string[] = [];
@@ -87,11 +92,11 @@ export function cable(): Cable | null {
     end();
     throw error;
   }
-  const inside = (name: string) => ["ip", "netns", "exec", name];
+  const inside = (name: string) => [IP, "netns", "exec", name];
   return { scanner: inside(scanner), lab: inside(lab), [Symbol.dispose]: end };
 }
 
 function ip(...args: readonly string[]): void {
-  const { success, stderr } = run(["ip", ...args]);
+  const { success, stderr } = run([IP, ...args]);
   if (!success) throw new Error(`ip ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
 }
