@@ -41,7 +41,7 @@ export const run: Command = async (invocation) => {
         ? `${
           JSON.stringify({ tools: entries.map((entry) => toolInformation(entry, setup.policy)) }, null, 2)
         }\n`
-        : entries.map(line).join(""),
+        : `${entries.map(line).join("")}\nbulkhead tools NAME prints the manual of one.\n`,
     );
     return EXIT.ok;
   }
@@ -60,9 +60,10 @@ export const run: Command = async (invocation) => {
 
 function line(entry: ToolboxEntry): string {
   const { tool, enabled, availability } = entry;
-  const name = tool.name.padEnd(16);
-  if (!enabled) return `${name} disabled     by tools.include and tools.exclude\n`;
+  const name = `${tool.name.padEnd(12)} ${tool.manifest.title.padEnd(24)} `;
+  const below = (text: string) => `${" ".repeat(name.length)}${text}\n`;
+  if (!enabled) return `${name}disabled by tools.include and tools.exclude\n`;
   const missing = unavailability(entry);
-  if (missing === null) return `${name} available    ${availability.path}\n`;
-  return `${name} unavailable  ${missing.reason}\n${" ".repeat(30)}${missing.remedy}\n`;
+  if (missing === null) return `${name}${availability.path}\n`;
+  return `${name}unavailable: ${missing.reason}\n${below(missing.remedy)}`;
 }

@@ -5,11 +5,10 @@
  */
 import * as z from "zod";
 import { parsers } from "../catalog/parsers/registry.ts";
-import { NO_MODE, targetNeed, type Tool, type ToolForm } from "../catalog/tool.ts";
-import { CORRELATION_ID_PATTERN } from "../core/ids.ts";
-import { describeKinds, MAX_TARGET_LENGTH } from "../policy/target.ts";
+import { targetNeed, type Tool } from "../catalog/tool.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
-import { describeValue, type JsonSchema, valueJsonSchema } from "../policy/value.ts";
+import type { JsonSchema } from "../policy/value.ts";
+import { inputSchema } from "./input_schema.ts";
 import type { RunRequest } from "./plan.ts";
 import { isOffered, type ToolboxEntry, unavailability } from "./toolbox.ts";
 
@@ -40,104 +39,6 @@ export function describeTool(tool: Tool, policy: TargetPolicy): ToolDescription 
       ...(annotations.open_world !== undefined && { openWorldHint: annotations.open_world }),
     },
   };
-}
-
-/** The JSON Schema of a call's arguments: the tool's own parameters beside the ones that every tool has. */
-function inputSchema(tool: Tool, policy: TargetPolicy): JsonSchema {
-  const forms = [...tool.forms];
-  const needs = forms.map(([, form]) => targetNeed(form));
-  const names = [...new Set(forms.flatMap(([, { grammar }]) => [...grammar.parameters.keys()]))];
-  const isRequired = (name: string) =>
-    forms.every(([, { grammar }]) => grammar.parameters.get(name)?.required === true);
-  const hasModes = !tool.forms.has(NO_MODE);
-  return {
-    type: "object",
-    properties: {
-      ...(hasModes && { mode: modeProperty(tool) }),
-      ...(needs.some((need) => need !== "none") && { target: targetProperty(tool, policy) }),
-      ...Object.fromEntries(names.map((name) => [name, parameterProperty(tool, name)])),
-      extra_args: { type: "string", default: "", description: extraArgsDescription(tool) },
-      timeout_sec: {
-        type: "number",
-        minimum: 0.1,
-        maximum: tool.timeoutSec,
-        default: tool.timeoutSec,
-        description: "Seconds after which the run is stopped; what it wrote until then is kept",
-      },
-      correlation_id: {
-        type: "string",
-        pattern: CORRELATION_ID_PATTERN,
-        description: "Your own id for the run, for the log",
-      },
-    },
-    required: [
-      ...(hasModes ? ["mode"] : []),
-      ...(needs.every((need) => need === "required") ? ["target"] : []),
-      ...names.filter(isRequired),
-    ],
-    additionalProperties: false,
-  };
-}
-
-function modeProperty(tool: Tool): JsonSchema {
-  const modes = Object.entries(tool.manifest.modes);
-  const lines = modes.map(([name, mode]) =>
-    `${name}: ${mode.description}${mode.intrusive ? " (intrusive: needs leave)" : ""}`
-  );
-  return { type: "string", enum: modes.map(([name]) => name), description: lines.join(". ") };
-}
-
-function targetProperty(tool: Tool, policy: TargetPolicy): JsonSchema {
-  const kinds = byMode(tool, (form) => targetNeed(form) === "none" ? null : describeKinds(form.target.kinds));
-  return {
-    type: "string",
-    minLength: 1,
-    maxLength: MAX_TARGET_LENGTH,
-    description: `${capital(kinds)}; allowed: ${policy.describe()}`,
-  };
-}
-
-/** One parameter; where modes declare it differently, either way. */
-function parameterProperty(tool: Tool, name: string): JsonSchema {
-  const specs = [...tool.forms.values()].flatMap(({ grammar }) => grammar.parameters.get(name) ?? []);
-  const schemas = distinct(specs.map(({ value }) => valueJsonSchema(value)));
-  const defaults = distinct(specs.map((spec) => spec.default));
-  const description = byMode(tool, ({ grammar }) => {
-    const spec = grammar.parameters.get(name);
-    if (spec === undefined) return null;
-    const words = [spec.description, `(${describeValue(spec.value)})`].filter(Boolean).join(" ");
-    return `${words}${spec.required ? "; required" : ""}${spec.intrusive ? " Intrusive: needs leave." : ""}`;
-  });
-  return {
-    ...(schemas.length === 1 ? schemas[0] : { anyOf: schemas }),
-    description,
-    ...(defaults.length === 1 && defaults[0] !== undefined && { default: defaults[0] }),
-  };
-}
-
-function extraArgsDescription(tool: Tool): string {
-  return byMode(tool, ({ grammar }) => {
-    const flags = [...grammar.flags].map(([flag, spec]) => {
-      const shape = spec.value === undefined ? "" : ` <${describeValue(spec.value)}>`;
-      const about = [spec.description, spec.intrusive ? "intrusive: needs leave" : undefined].filter(Boolean)
-        .join("; ");
-      return `${flag}${shape}${about === "" ? "" : `: ${about}`}`;
-    });
-    if (flags.length === 0) return "This tool takes no further flags";
-    return `Further flags in one line, nothing else is taken. ${flags.join(". ")}`;
-  });
-}
-
-/** What is said of each mode: once where all say the same, with the mode's name where they differ or some say nothing. */
-function byMode(tool: Tool, say: (form: ToolForm) => string | null): string {
-  const said = [...tool.forms].map(([mode, form]) => [mode, say(form)] as const);
-  const texts = distinct(said.map(([, text]) => text));
-  if (texts.length === 1) return texts[0] ?? "";
-  return said.filter(([, text]) => text !== null).map(([mode, text]) => `mode ${mode}: ${text}`).join("; ");
-}
-
-function distinct<T>(items: readonly T[]): T[] {
-  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
 }
 
 /** The fields of a call that are not the tool's own parameters. */
@@ -260,8 +161,4 @@ export function toolInformation(
     annotations,
     input_schema: inputSchema,
   };
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -26,7 +26,7 @@ export function manualOf(entry: ToolboxEntry, policy: TargetPolicy, tier: Wanted
   return [
     `${tool.name}: ${manifest.title}`,
     "",
-    manifest.description.trim(),
+    folded(manifest.description.trim(), 0),
     "",
     `State: ${state}`,
     `Time-out: ${tool.timeoutSec} s`,
@@ -45,14 +45,10 @@ export function manualOf(entry: ToolboxEntry, policy: TargetPolicy, tier: Wanted
 function describeForm(form: ToolForm, policy: TargetPolicy): string[] {
   const { target, grammar, first } = form;
   const parameters = [...grammar.parameters].map(([name, spec]) => {
-    const fallback = spec.default === undefined ? "" : `; default ${JSON.stringify(spec.default)}`;
-    const notes = `${fallback}${spec.required ? "; required" : ""}${spec.intrusive ? "; intrusive" : ""}`;
-    return `  ${name} (${spec.flag}): ${describeValue(spec.value)}${notes}${about(spec)}`;
+    const fallback = spec.default === undefined ? "" : `; default ${spec.default}`;
+    return entry(`${name} (${spec.flag})${fallback}${spec.required ? "; required" : ""}`, spec);
   });
-  const flags = [...grammar.flags].map(([name, spec]) => {
-    const shape = spec.value === undefined ? "" : ` ${describeValue(spec.value)}`;
-    return `  ${name}${shape}${spec.intrusive ? "; intrusive" : ""}${about(spec)}`;
-  });
+  const flags = [...grammar.flags].map(([name, spec]) => entry(name, spec));
   const most = target.max_addresses > 1 ? `; at most ${target.max_addresses} addresses` : "";
   return [
     ...(form.intrusive ? ["Intrusive: every run needs leave"] : []),
@@ -65,8 +61,25 @@ function describeForm(form: ToolForm, policy: TargetPolicy): string[] {
   ];
 }
 
-function about({ description }: FlagSpec): string {
-  return description === undefined ? "" : `\n      ${description}`;
+/** A parameter or flag: what it is called, what for, and what it takes. */
+function entry(head: string, { description, value, intrusive }: FlagSpec): string {
+  const takes = value === undefined || value.type === "boolean" ? [] : [describeValue(value)];
+  const below = [...(description === undefined ? [] : [description]), ...takes].map((text) => folded(text));
+  return [`  ${head}${intrusive ? "; intrusive" : ""}`, ...below].join("\n");
+}
+
+/** How wide a line may be, in characters; terminals are often no wider. */
+const WIDTH = 100;
+
+/** A paragraph with an indent, broken at its spaces. */
+function folded(text: string, indent = 6): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || indent + last.length + 1 + word.length > WIDTH) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines.map((line) => " ".repeat(indent) + line).join("\n");
 }
 
 function describeLimits({ memoryMb, cpuSec, openFiles, fileSizeMb, processes }: ToolLimits): string {

@@ -171,7 +171,7 @@ async function kernelSteps(
   live: LiveWarden,
   sh: (script: string, changes?: Parameters<LiveWarden["sh"]>[2]) => ReturnType<LiveWarden["sh"]>,
 ): Promise<void> {
-  await test.step("every process has its limits, and can gain nothing", async () => {
+  await test.step("every process has its limits, and can gain nothing (D17)", async () => {
     const { stdout } = await sh(
       "ulimit -v; ulimit -t; ulimit -Ht; ulimit -n; ulimit -f; ulimit -c; cat /proc/self/status",
     );
@@ -190,7 +190,7 @@ async function kernelSteps(
     for (const set of ["CapInh", "CapPrm", "CapEff", "CapAmb"]) assert.match(status.get(set)!, /^0+$/, set);
   });
 
-  await test.step("a ceiling that is reached is felt", async () => {
+  await test.step("a ceiling that is reached is felt: files have a size limit (D17)", async () => {
     const { execution } = await sh("head -c 2000000 /dev/zero >big");
     assert.notEqual(endingIn(execution).code, 0);
     assert.equal(Deno.statSync(`${live.folder}/big`).size, 1 << 20);

@@ -1,6 +1,6 @@
 /** Raw sockets: given to the tool that declares them and to no other, and only where the server has them. */
 import assert from "node:assert/strict";
-import { BINARY, commandLine, environment, ROOT } from "./support/bulkhead.ts";
+import { BINARY, bulkheadUnder } from "./support/bulkhead.ts";
 import { hasProgram, haveNetRaw, standInManifest, TestFolder } from "./support/programs.ts";
 
 const options = { ignore: BINARY !== null };
@@ -14,16 +14,9 @@ async function call(declares: string, wrapper: readonly string[] = []) {
   using folder = new TestFolder();
   const script = folder.script("bin/show", "exec cat /proc/self/status");
   folder.write("tools/show.yaml", standInManifest("show", script, `helpers: [cat]\n${declares}`));
-  const line = await commandLine(["call", "show", "--json", "--tools", `${folder.path}/tools`]);
-  const [program, ...args] = [...wrapper, ...line] as [string, ...string[]];
-  const { code, stdout } = await new Deno.Command(program, {
-    args,
-    cwd: ROOT,
-    clearEnv: true,
-    env: environment(),
-    stdin: "null",
-  }).output();
-  return { code, answer: JSON.parse(new TextDecoder().decode(stdout)) };
+  const args = ["call", "show", "--json", "--tools", `${folder.path}/tools`];
+  const { code, stdout } = await bulkheadUnder(wrapper, args);
+  return { code, answer: JSON.parse(stdout) };
 }
 
 function sets(status: string): Record<string, string> {

@@ -79,20 +79,24 @@ Deno.test("without the right to read the workers' sources, the start ends with 2
   }
 });
 
-Deno.test("a tier that is not to be had ends the start with 2, and with auto is said", {
-  ignore: BINARY !== null,
-}, async () => {
-  using folder = new TestFolder();
-  const kernel = folder.write("kernel.yaml", "confinement: { tier: kernel }\n");
-  // Without the right to load libc there is nobody to ask the kernel.
-  const start = (...args: string[]) => callWithout("--allow-ffi", args);
-  const refused = await start("--config", kernel, "--allow-target", "loopback");
-  assert.equal(refused.code, 2, refused.stderr);
-  assert.match(refused.stderr, /^the tier kernel is not to be had here: /m);
-  const weaker = await start("--allow-target", "loopback");
-  assert.match(weaker.stderr, /tier basic: programs run without limits of the kernel/);
-  assert.match(weaker.stderr, /curl ended with exit code 7/);
-});
+Deno.test(
+  "a start tries a program out: a tier that is not to be had ends it with 2, and with auto is said (D1)",
+  {
+    ignore: BINARY !== null,
+  },
+  async () => {
+    using folder = new TestFolder();
+    const kernel = folder.write("kernel.yaml", "confinement: { tier: kernel }\n");
+    // Without the right to load libc there is nobody to ask the kernel.
+    const start = (...args: string[]) => callWithout("--allow-ffi", args);
+    const refused = await start("--config", kernel, "--allow-target", "loopback");
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, /^the tier kernel is not to be had here: /m);
+    const weaker = await start("--allow-target", "loopback");
+    assert.match(weaker.stderr, /tier basic: programs run without limits of the kernel/);
+    assert.match(weaker.stderr, /curl ended with exit code 7/);
+  },
+);
 
 Deno.test("doctor: tier basic is said with the reason, and the machine is asked all the same", async () => {
   if (!hasProgram("curl")) return;

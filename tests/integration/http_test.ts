@@ -14,7 +14,7 @@ function execute(url: string, tool: string, body: unknown): Promise<Response> {
   });
 }
 
-Deno.test("liveness, readiness, the catalog and a run", async () => {
+Deno.test("liveness, readiness, the catalog and a run that succeeds (D1)", async () => {
   if (!hasProgram("nmap")) return;
   using lab = openPorts(1);
   await using server = await startHttp(["--allow-target", "loopback"]);
@@ -97,7 +97,7 @@ async function rawRequest(url: string, request: string): Promise<string> {
   return await new Response(connection.readable).text();
 }
 
-Deno.test("a client that goes away cancels its run, and the slot is free again", async () => {
+Deno.test("a client that goes away cancels its run, and the slot is free again (D27)", async () => {
   if (!hasProgram("nmap")) return;
   await using server = await startHttp(["--allow-target", "loopback"]);
   const leaving = new AbortController();

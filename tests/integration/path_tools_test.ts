@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { bulkhead } from "./support/bulkhead.ts";
 import { sshServer } from "./support/lab.ts";
-import { hasProgram, haveNetRaw, TestFolder } from "./support/programs.ts";
+import { hasIpv6, hasProgram, haveNetRaw, TestFolder } from "./support/programs.ts";
 
 const ADDRESSES = ["127.0.0.1", "::1"];
 
@@ -12,16 +12,6 @@ async function call(tool: string, target: string, ...args: string[]) {
     ["call", tool, "--json", "--allow-target", "loopback", "--target", target, ...args],
   );
   return { code, result: JSON.parse(stdout) };
-}
-
-/** Whether the machine speaks IPv6 on loopback; some containers do not. */
-function hasIpv6(): boolean {
-  try {
-    Deno.listen({ hostname: "::1", port: 0 }).close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const addresses = () => hasIpv6() ? ADDRESSES : ADDRESSES.slice(0, 1);

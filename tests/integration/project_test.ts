@@ -1,9 +1,11 @@
 /** The project's own promises: generated files are not stale, layers hold, documents say what is so. */
 import assert from "node:assert/strict";
+import { loadCatalog } from "../../src/catalog/load.ts";
 import { relativeImports, sourceFiles, violations } from "../../scripts/check_layers.ts";
 import { fileOf, generatedFiles } from "../../scripts/permissions_page.ts";
-import { BINARY, inspect } from "./support/bulkhead.ts";
-import { standInManifest, TestFolder } from "./support/programs.ts";
+import { BINARY, bulkhead, inspect } from "./support/bulkhead.ts";
+import { FAULTS, faultsIn, LATER } from "../regressions.ts";
+import { hasProgram, standInManifest, TestFolder } from "./support/programs.ts";
 
 const options = { ignore: BINARY !== null };
 
@@ -52,6 +54,40 @@ Deno.test("README's examples of configuration and manifests are valid", options,
   }
 });
 
+Deno.test("README's tool of ten lines is one: it runs, word for word", options, async () => {
+  if (!hasProgram("ping")) return;
+  const manifest = /^```yaml\n(name:[^]*?)^```$/m.exec(Deno.readTextFileSync(fileOf("README.md")))![1]!;
+  assert.equal(manifest.trimEnd().split("\n").length, 10);
+  using folder = new TestFolder();
+  folder.write("tools/lab_ping.yaml", manifest);
+  const { code, stdout } = await bulkhead([
+    ...["call", "lab_ping", "--tools", `${folder.path}/tools`, "--json"],
+    ...["--allow-target", "loopback", "--target", "localhost", "--param", "count=1"],
+  ]);
+  assert.equal(code, 0, stdout);
+  const { argv, outcome } = JSON.parse(stdout);
+  assert.deepEqual([outcome, ...argv.slice(1)], ["success", "-n", "-c", "1", "127.0.0.1"]);
+});
+
+Deno.test("README's table of tools says what the manifests say", () => {
+  const catalog = loadCatalog([]);
+  assert(catalog.ok);
+  const rows = Deno.readTextFileSync(fileOf("README.md")).split("\n").flatMap((line) => {
+    const [, name, program, , held, needs] = line.split("|").map((cell) => cell.trim());
+    return /^`[a-z_]+`$/.test(name ?? "") && needs !== undefined ? [[name, program, held, needs]] : [];
+  });
+  assert.deepEqual(
+    rows,
+    catalog.manifests.map(({ manifest: { name, command, package: held, capabilities, modes } }) => {
+      const files = Object.values(modes).some(({ parameters }) =>
+        Object.values(parameters).some(({ type }) => type === "file")
+      );
+      const needs = capabilities.length > 0 ? "raw sockets" : files ? "a word list" : "";
+      return [`\`${name}\``, `\`${command}\``, `\`${held}\``, needs];
+    }),
+  );
+});
+
 Deno.test("the flags are printed as one line for a shell, and as a list", options, async () => {
   using folder = new TestFolder();
   folder.write("with space/x.yaml", standInManifest("x", "id"));
@@ -80,3 +116,34 @@ Deno.test("the executable says that the flags it prints are not for it", async (
   if (BINARY === null) assert.doesNotMatch(stderr, /executable/);
   else assert.match(stderr, /^this executable needs no flags, .* deno run -P=inspect main\.ts permissions$/m);
 });
+
+Deno.test("each known fault has a test in whose name its number is, or waits for a part that is not there yet", () => {
+  const held = new Set(
+    testFiles("tests").flatMap((path) => {
+      const lines = Deno.readTextFileSync(fileOf(path)).split("\n");
+      // Names stand in quotation marks; what a comment says is no test.
+      return lines.filter((line) => !/^\s*(?:\/\/|\/?\*)/.test(line) && /["`].*\(D[0-9]/.test(line)).flatMap(
+        faultsIn,
+      );
+    }),
+  );
+  const known = Object.keys(FAULTS).map(Number);
+  assert.deepEqual(known, Array.from({ length: 27 }, (_, index) => index + 1));
+  assert.deepEqual(known.filter((fault) => !held.has(fault)), Object.keys(LATER).map(Number));
+  assert.deepEqual([...held].filter((fault) => !known.includes(fault)), []);
+});
+
+Deno.test("the numbers in a test's name are read one by one, in lists and in ranges", () => {
+  assert.deepEqual(faultsIn("a newline (D3)"), [3]);
+  assert.deepEqual(faultsIn("both (D7, D8) and (D20)"), [7, 8, 20]);
+  assert.deepEqual(faultsIn("all of them (D3 to D6)"), [3, 4, 5, 6]);
+  assert.deepEqual(faultsIn("none: D3, (D), (3)"), []);
+});
+
+/** The files of tests below a folder. */
+function testFiles(folder: string): string[] {
+  return [...Deno.readDirSync(fileOf(folder))].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    return isDirectory ? testFiles(path) : name.endsWith("_test.ts") ? [path] : [];
+  });
+}

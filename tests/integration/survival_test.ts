@@ -92,7 +92,7 @@ Deno.test("a server that still lives keeps what it runs when another one starts"
   assert.deepEqual(await pidsOf(seconds), []);
 });
 
-Deno.test("every program of a client that closes its pipe is ended", options, async () => {
+Deno.test("every program of a client that closes its pipe is ended (D27)", options, async () => {
   const { folder, seconds, args } = lingering();
   using _folder = folder;
   const child = await startStdio(args);

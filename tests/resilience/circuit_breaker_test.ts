@@ -41,7 +41,7 @@ function setUp(options: Partial<BreakerOptions> = {}) {
   return { clock, breaker, admit, call, tripAndWait, state };
 }
 
-Deno.test("breaker: D10, every failure counts, and the threshold opens it", () => {
+Deno.test("breaker: every failure counts, and the threshold opens it (D10)", () => {
   const { breaker, call, state } = setUp();
   call("failure", 2);
   assert.equal(state(), "closed");
@@ -74,7 +74,7 @@ Deno.test("breaker: refuses for as long as the open period lasts and says how lo
   assert.equal(breaker.admit().ok, true);
 });
 
-Deno.test("breaker: D11, the first call after the open period makes it half-open and is the probe", () => {
+Deno.test("breaker: the first call after the open period makes it half-open and is the probe (D11)", () => {
   const { breaker, admit, tripAndWait, state } = setUp();
   tripAndWait();
   assert.equal(state(), "open");

@@ -77,7 +77,7 @@ Deno.test("semaphore: a permit goes back once, by release() or by dispose", asyn
   assert.equal(semaphore.running, 1);
 });
 
-Deno.test("semaphore: D27, a full queue refuses at once instead of growing", async () => {
+Deno.test("semaphore: a full queue refuses at once instead of growing (D27)", async () => {
   const { semaphore, take } = setUp(1, 2);
   await take("a");
   void take("b");
@@ -87,7 +87,7 @@ Deno.test("semaphore: D27, a full queue refuses at once instead of growing", asy
   assert.equal(semaphore.queued, 2);
 });
 
-Deno.test("semaphore: D27, a queue without bound cannot be asked for", () => {
+Deno.test("semaphore: a queue without bound cannot be asked for (D27)", () => {
   const clock = new FakeClock();
   assert.throws(() => new Semaphore({ permits: 1, maxQueue: Infinity, clock }), RangeError);
 });

@@ -13,7 +13,7 @@ Deno.test("ceilings: in the units of the kernel", () => {
   });
 });
 
-Deno.test("ceilings: without one of its own, processor time lasts as long as the run can, and a second", () => {
+Deno.test("ceilings: without one of its own, processor time lasts as long as the run can, and a second (D17)", () => {
   assert.equal(ceilingsOf(LIMITS, 60_000, []).ceilings.cpuSec, 61);
   assert.equal(ceilingsOf(LIMITS, 300, []).ceilings.cpuSec, 2);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { loadCatalog } from "../../src/catalog/load.ts";
 import { resolveTool } from "../../src/catalog/tool.ts";
+import { NOTHING_KNOWN, withFile } from "../../src/policy/facts.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
 import {
   describeTool,
@@ -50,10 +51,10 @@ Deno.test("describe: the input schema has the tool's parameters beside the ones 
     type: "integer",
     minimum: 0,
     maximum: 5,
-    description: "How hard (an integer from 0 to 5)",
+    description: "How hard",
     default: 4,
   });
-  assert.match(String(os!.description), /Intrusive: needs leave\./);
+  assert.match(String(os!.description), /^true or false\. Intrusive: needs leave$/);
   assert.deepEqual([timeout_sec!.minimum, timeout_sec!.maximum, timeout_sec!.default], [0.1, 60, 60]);
   assert.equal(inputSchema.additionalProperties, false);
 });
@@ -68,7 +69,7 @@ Deno.test("describe: the description of extra_args lists each flag with its valu
   const { extra_args } = inputSchema.properties as Record<string, { description: string }>;
   assert.equal(
     extra_args!.description,
-    "Further flags in one line, nothing else is taken. -sn: No ports. --rate <an integer from 1 to 10>. " +
+    "Further flags in one line, nothing else is taken. -sn: No ports. --rate <1 to 10>. " +
       "-A: intrusive: needs leave",
   );
 });
@@ -131,6 +132,18 @@ const LEAST: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   openssl: { target: "10.0.0.5:443" },
 };
 
+Deno.test("describe: what a model is given of all built-in tools together stays small", () => {
+  const catalog = loadCatalog([]);
+  assert(catalog.ok);
+  const all = catalog.manifests.map((loaded) =>
+    describeTool(resolveTool(loaded, {}, TOOL_DEFAULTS), labPolicy())
+  );
+  for (const { name, description } of all) assert.ok(description.length <= 300, name);
+  // About seven thousand tokens.
+  const characters = JSON.stringify(all).length;
+  assert.ok(characters < 25_000, String(characters));
+});
+
 Deno.test("describe: every built-in tool has schemas that a client can compile", async () => {
   const catalog = loadCatalog([]);
   assert(catalog.ok);
@@ -141,6 +154,40 @@ Deno.test("describe: every built-in tool has schemas that a client can compile",
     assert.notEqual(schemaMistake(inputSchema, {}), null, tool.name);
     assert.notEqual(schemaMistake(await outputSchema(tool), {}), null, tool.name);
     assert.match(description, /Allowed targets: RFC1918, \.lab\.internal\.$/);
+  }
+});
+
+/** Arguments of each mode of gobuster, the only built-in tool that has any. */
+const MODES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  dir: { target: "http://10.0.0.5/", wordlist: "words.txt" },
+  dns: { target: "www.lab.internal", wordlist: "words.txt", resolver: "10.0.0.53" },
+  vhost: { target: "http://10.0.0.5/", wordlist: "words.txt" },
+};
+
+Deno.test("describe: a client that fills in the schema's defaults is not refused for them, in whichever mode", () => {
+  const catalog = loadCatalog([]);
+  assert(catalog.ok);
+  const words = { ok: true, path: "/lists/words.txt", bytes: 1, lines: 1 } as const;
+  const facts = withFile(NOTHING_KNOWN, "words.txt", words);
+  for (const loaded of catalog.manifests) {
+    const tool = resolveTool(loaded, {}, TOOL_DEFAULTS);
+    const { inputSchema } = describeTool(tool, labPolicy());
+    const properties = Object.entries(inputSchema.properties as Record<string, { default?: unknown }>);
+    const defaults = Object.fromEntries(
+      properties.flatMap(([name, { default: value }]) => value === undefined ? [] : [[name, value]]),
+    );
+    const least = tool.name === "gobuster"
+      ? Object.entries(MODES).map(([mode, args]) => ({ mode, ...args }))
+      : [LEAST[tool.name] ?? { target: "10.0.0.5" }];
+    for (const args of least) {
+      const request = requestFromArguments({ ...defaults, ...args });
+      const decision = planRun(tool, request, labPolicy(), 2048, facts);
+      assert.ok(decision.ok, `${tool.name}: ${JSON.stringify(decision)}`);
+      // They say what happens without them.
+      const plain = planRun(tool, requestFromArguments(args), labPolicy(), 2048, facts);
+      assert.ok(plain.ok);
+      assert.deepEqual([...decision.plan.args].sort(), [...plain.plan.args].sort());
+    }
   }
 });
 

@@ -32,14 +32,17 @@ Target: a host such as 10.0.0.5 or a network such as 10.0.0.0/24; allowed: RFC19
 Always given: -q
 
 Parameters:
-  level (-T): an integer from 0 to 5; default 4
+  level (-T); default 4
       How hard
-  ports (-p): ports from 1 to 65535 such as 22,80,8000-8100, at most 100 ranges; required
+      an integer from 0 to 5
+  ports (-p); required
+      ports from 1 to 65535 such as 22,80,8000-8100, at most 100 ranges
 
 Flags of extra_args:
   -sn
       No ports
-  --rate an integer from 1 to 10
+  --rate
+      an integer from 1 to 10
   -A; intrusive
 
 Declared but not enforced:
@@ -76,6 +79,16 @@ Deno.test("manual: the limits are those in effect", () => {
     manual({ tools: [toolOf({ limits })] }),
     /^Limits: memory 64 MiB; processor time 2 s; open files 32; file size 0 MiB; processes 4$/m,
   );
+});
+
+Deno.test("manual: a long list of values is broken into lines, and nothing of it is lost", () => {
+  const values = Array.from({ length: 60 }, (_, index) => `value-${index}`);
+  const parameters = { kind: { type: "enum", flag: "-k", values, description: "What kind" } } as const;
+  const text = manual({ tools: [toolOf({ parameters })] });
+  assert.ok(text.includes(`one of ${values.join(", ")}`.slice(0, 80)));
+  const lines = text.split("\n").filter((line) => line.includes("value-"));
+  assert.ok(lines.length > 5 && lines.every((line) => line.length <= 100));
+  assert.equal(lines.map((line) => line.trim()).join(" "), `one of ${values.join(", ")}`);
 });
 
 Deno.test("manual: the targets are those of the policy that is asked", () => {

@@ -83,6 +83,14 @@ export async function bulkhead(args: readonly string[], env: Record<string, stri
   return await execute(await commandLine(args), env);
 }
 
+/** Runs `bulkhead ARGS` to its end as the child of another command, such as one that enters a namespace. */
+export async function bulkheadUnder(
+  wrapper: readonly string[],
+  args: readonly string[],
+): Promise<Finished> {
+  return await execute([...wrapper, ...await commandLine(args)]);
+}
+
 /** Runs `bulkhead ARGS` from source with the named permission set: for commands that only look. */
 export function inspect(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
   const command = BINARY !== null
@@ -108,13 +116,27 @@ export interface HttpServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly pid: number;
+  /** Asks for a run; what comes back is a result or a problem. */
+  execute(tool: string, request: unknown): Promise<{
+    readonly status: number;
+    // deno-lint-ignore no-explicit-any -- what it is, the test says
+    readonly body: any;
+  }>;
   /** Sends a signal; resolves with the exit code. */
   stop(signal?: Deno.Signal): Promise<number>;
 }
 
-/** Starts `bulkhead serve --transport http --port 0 ARGS` and waits for its ready line. */
-export async function startHttp(args: readonly string[]): Promise<HttpServer> {
-  const [program, ...rest] = await commandLine(["serve", "--transport", "http", "--port", "0", ...args]);
+/**
+ * Starts `bulkhead serve --transport http --port 0 ARGS` and waits for its ready line.
+ *
+ * @param wrapper a command that becomes the server, after it has entered a namespace for instance
+ */
+export async function startHttp(
+  args: readonly string[],
+  wrapper: readonly string[] = [],
+): Promise<HttpServer> {
+  const line = await commandLine(["serve", "--transport", "http", "--port", "0", ...args]);
+  const [program, ...rest] = [...wrapper, ...line] as [string, ...string[]];
   const child = new Deno.Command(program, {
     args: rest,
     cwd: ROOT,
@@ -133,7 +155,15 @@ export async function startHttp(args: readonly string[]): Promise<HttpServer> {
     await logEnded;
     return code;
   };
-  return { url, pid: child.pid, stop, [Symbol.asyncDispose]: async () => void await stop() };
+  const execute = async (tool: string, request: unknown) => {
+    const response = await fetch(`${url}/tools/${tool}/execute`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(request),
+    });
+    return { status: response.status, body: await response.json() };
+  };
+  return { url, pid: child.pid, execute, stop, [Symbol.asyncDispose]: async () => void await stop() };
 }
 
 /** Reads the log until the ready line, and on in the background, so that the pipe never fills. */

@@ -26,10 +26,11 @@ async function acceptAll(listener: Deno.TcpListener): Promise<void> {
 export function webServer(
   handler: (request: Request) => Response = () =>
     new Response("hello from the lab\n", { headers: { "x-lab": "yes" } }),
+  hostname = "127.0.0.1",
 ): AsyncDisposable & { readonly url: string } {
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handler);
+  const server = Deno.serve({ hostname, port: 0, onListen: () => {} }, handler);
   return {
-    url: `http://127.0.0.1:${server.addr.port}/`,
+    url: `http://${hostname}:${server.addr.port}/`,
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
 }

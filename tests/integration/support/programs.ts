@@ -34,6 +34,16 @@ export function haveNetRaw(): boolean {
   return (BigInt(`0x${effective}`) & (1n << 13n)) !== 0n;
 }
 
+/** Whether the machine speaks IPv6 on loopback; some containers do not. */
+export function hasIpv6(): boolean {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A folder of a test's own, removed at its end. Only its owner may write to it, or its programs would be refused. */
 export class TestFolder implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "bulkhead-test-" });
