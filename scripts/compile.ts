@@ -22,6 +22,7 @@ import { systemIo } from "../src/cli/system.ts";
 import { compiledGrants, grantFlags } from "../src/confinement/permissions.ts";
 import { resolvePath } from "../src/core/paths.ts";
 import { plural } from "../src/core/text.ts";
+import { NAME, VERSION } from "../src/core/version.ts";
 import { formatDiagnostic } from "../src/documents/diagnostics.ts";
 
 const USAGE = "usage: deno task compile [--tools DIR]... [--output FILE]";
@@ -102,7 +103,8 @@ async function writeProgram(files: readonly ManifestFile[]): Promise<void> {
   );
 }
 
-async function deno(...args: string[]): Promise<void> {
+/** Runs Deno to its end. Whether it succeeded; if not, that is said. */
+async function deno(...args: string[]): Promise<boolean> {
   const { success } = await new Deno.Command(Deno.execPath(), {
     args,
     cwd: ROOT,
@@ -112,9 +114,56 @@ async function deno(...args: string[]): Promise<void> {
       DENO_NO_UPDATE_CHECK: "1",
     },
   }).spawn().status;
-  if (!success) {
-    console.error(`deno ${args[0]} failed`);
-    Deno.exit(1);
+  if (!success) console.error(`deno ${args[0]} failed`);
+  return success;
+}
+
+/** Whether the executable at `path` starts: with a base of another version it does not. */
+async function starts(path: string): Promise<boolean> {
+  try {
+    const { stdout } = await new Deno.Command(path, { args: ["--version"], stderr: "inherit" }).output();
+    return new TextDecoder().decode(stdout) === `${NAME} ${VERSION}\n`;
+  } catch {
+    return false;
+  }
+}
+
+/** Compiles beside `output` first: what works there is replaced only by what works. Whether it was. */
+async function compileTo(output: string, commands: readonly string[]): Promise<boolean> {
+  const unproved = `${output}.new`;
+  try {
+    const made = await deno(
+      "compile",
+      "--quiet",
+      "--no-check",
+      "--unstable-worker-options",
+      "--unstable-no-legacy-abort",
+      "--v8-flags=--max-semi-space-size=1",
+      // The cache would be a file in the common folder for temporary files, under a name that anybody can have taken
+      // first, and what is in it is executed.
+      "--no-code-cache",
+      ...grantFlags(compiledGrants(commands)),
+      ...WORKERS.map(({ bundle }) => `--include=${bundle}`),
+      `--output=${unproved}`,
+      PROGRAM.bundle,
+    );
+    if (!made || !await starts(unproved)) {
+      console.error(
+        made
+          ? "what was compiled does not start"
+          : "where the runtime base cannot be fetched, DENORT_BIN names one",
+      );
+      console.error(
+        `DENORT_BIN is ${
+          Deno.env.get("DENORT_BIN") || "not set"
+        }; it must be the base of Deno ${Deno.version.deno}`,
+      );
+      return false;
+    }
+    await Deno.rename(unproved, output);
+    return true;
+  } finally {
+    await Deno.remove(unproved).catch(() => {});
   }
 }
 
@@ -123,20 +172,17 @@ const files = readFiles(tools);
 const commands = commandsWith(files);
 await writeProgram(files);
 for (const { source, bundle } of [PROGRAM, ...WORKERS]) {
-  await deno("bundle", "--quiet", "--minify", "--platform=deno", `--output=${bundle}`, source);
+  const bundled = await deno(
+    "bundle",
+    "--quiet",
+    "--minify",
+    "--platform=deno",
+    `--output=${bundle}`,
+    source,
+  );
+  if (!bundled) Deno.exit(1);
 }
-await deno(
-  "compile",
-  "--quiet",
-  "--no-check",
-  "--unstable-worker-options",
-  "--unstable-no-legacy-abort",
-  "--v8-flags=--max-semi-space-size=1",
-  ...grantFlags(compiledGrants(commands)),
-  ...WORKERS.map(({ bundle }) => `--include=${bundle}`),
-  `--output=${output}`,
-  PROGRAM.bundle,
-);
+if (!await compileTo(output, commands)) Deno.exit(1);
 const { size } = await Deno.stat(output);
 const own = tools.length === 0 ? "" : `, with ${plural(files.length, "manifest")} of your own`;
 console.log(`${output}: ${(size / 1_048_576).toFixed(0)} MiB${own}`);

@@ -17,6 +17,10 @@ export const PROGRAM_FOLDERS: readonly string[] = [
   "/opt/homebrew/bin",
 ];
 
+/** What to do about a program that is there for others only. */
+export const MAKE_USABLE =
+  "Make it readable and executable for the server's user, or name another program in tools.overrides.";
+
 /** What is asked about a file or folder; see stat(2). */
 export interface FileFacts {
   readonly isFile: boolean;
@@ -65,6 +69,7 @@ export function findProgram(
   files: ProgramFiles,
   self: Identity,
 ): ProgramSearch {
+  let inert: string | null = null;
   for (const path of programCandidates(command)) {
     let facts: FileFacts | null;
     try {
@@ -73,11 +78,23 @@ export function findProgram(
       return {
         status: "unreadable",
         reason: `${path} may not be looked at: ${(error as Error).message}`,
-        remedy: "Start with the flags that `bulkhead permissions --format flags` prints.",
+        // The system's own answer, which no flag of Deno's changes.
+        remedy: error instanceof Deno.errors.PermissionDenied
+          ? "Let the server's user search the folders above it, or name another path in tools.overrides."
+          : "Start with the flags that `bulkhead permissions --format flags` prints.",
       };
     }
-    if (facts === null || !facts.isFile || (facts.mode !== null && (facts.mode & 0o111) === 0)) continue;
-    return judge(path, facts, files, self);
+    if (facts === null || !facts.isFile) continue;
+    if (facts.mode === null || (facts.mode & 0o111) !== 0) return judge(path, facts, files, self);
+    inert ??= path;
+  }
+  if (inert !== null) {
+    return {
+      status: "missing",
+      reason: `${inert} is there, but it is not executable`,
+      remedy:
+        "Make it executable for the server's user, or name another program's absolute path in tools.overrides.",
+    };
   }
   const where = command.startsWith("/") ? "" : ` in ${PROGRAM_FOLDERS.join(", ")}`;
   return {
@@ -114,7 +131,20 @@ function judge(path: string, facts: FileFacts, files: ProgramFiles, self: Identi
       return unsafe(`the folder ${folder} may be written by other users`);
     }
   }
+  if (ownerAlone(facts, self)) {
+    return {
+      status: "unreadable",
+      reason: `${path} may be executed by its owner only, who is another user`,
+      remedy: MAKE_USABLE,
+    };
+  }
   return { status: "found", path };
+}
+
+/** Whether the file's owner may execute it, nobody else may, and that is not us. Root may execute everything. */
+function ownerAlone({ mode, uid }: FileFacts, self: Identity): boolean {
+  if (mode === null || self.uid === null || self.uid === 0) return false;
+  return uid !== self.uid && (mode & 0o011) === 0;
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { message, object, option } from "@optique/core";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
-import { landlockRules } from "../confinement/linux/landlock.ts";
+import { askMachine } from "../confinement/machine.ts";
 import {
   LOOKING_TOOLS,
   type Proof,
@@ -16,6 +16,7 @@ import {
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
+import { readable, type Report, reportOf } from "./doctor_report.ts";
 import { type Engine, type FoundTool, startEngine } from "./engine.ts";
 import { configFlags, configOptions } from "./options.ts";
 import { readSetup, type Setup } from "./setup.ts";
@@ -47,22 +48,30 @@ export const run: Command = async (invocation) => {
 /** Looks at everything, and tries it. */
 async function examine(engine: Engine, setup: Setup, uid: number | null): Promise<Report> {
   await engine.confined();
+  const machine = askMachine();
+  const { decision } = engine.confinement;
   const programs = programsOf(engine.found);
   const plan = {
     // A shell is everywhere, and what a compartment must not become.
-    programs: [...programs, "/bin/sh"],
+    programs: [...new Set([...programs, "/bin/sh"])],
     files: ["/etc/hostname"],
     folders: [setup.stateFolder!, "/tmp"],
-    libraries: [engine.confinement.decision.kernel?.libc ?? LIBC_PATHS[0]!],
+    libraries: [machine.libc ?? LIBC_PATHS[0]!],
   };
-  const ofCompartment = programs[0] === undefined ? [] : await proveCompartment(programs[0], plan);
-  await engine.seal();
+  const ofCompartment = programs[0] === undefined
+    ? []
+    : await proveCompartment(programs[0], decision.kernel?.libc ?? null, plan);
+  // Before everything is given up, because a file that should not be there is looked for, and removed.
   const inside = await ofPrograms(engine, setup);
-  const proofs = [...await proveMain(plan), ...ofCompartment, ...inside ?? []];
-  const unshown = inside === null
-    ? [`nothing was proved from inside a program: that takes ${LOOKING_TOOLS}`]
-    : [];
-  return reportOf(engine, uid, proofs, unshown);
+  await engine.seal();
+  return reportOf({
+    decision,
+    machine,
+    found: engine.found,
+    uid,
+    proofs: [...await proveMain(plan), ...ofCompartment, ...inside ?? []],
+    unshown: inside === null ? [`nothing was proved from inside a program: that takes ${LOOKING_TOOLS}`] : [],
+  });
 }
 
 function programsOf(found: readonly FoundTool[]): string[] {
@@ -83,86 +92,17 @@ function ofPrograms(engine: Engine, setup: Setup): Promise<Proof[] | null> {
     serverPid: Deno.pid,
     landlockAbi: kernel.landlockAbi,
     forbiddenFolder: setup.stateFolder!,
+    remove: removeFile,
   });
 }
 
-/** What is printed: with `--json` as it is. */
-interface Report {
-  readonly ok: boolean;
-  readonly tier: string;
-  readonly user: { readonly uid: number | null; readonly root: boolean };
-  readonly kernel: Readonly<Record<string, unknown>>;
-  readonly tools: readonly Readonly<Record<string, unknown>>[];
-  readonly proofs: readonly Proof[];
-  readonly warnings: readonly string[];
-}
-
-function reportOf(
-  engine: Engine,
-  uid: number | null,
-  proofs: readonly Proof[],
-  unshown: readonly string[],
-): Report {
-  const { tier, fallback, kernel } = engine.confinement.decision;
-  const landlock = landlockRules(kernel?.landlockAbi ?? 0);
-  const warnings = [
-    ...(uid === 0 ? ["the server runs as root; run it as a user of its own"] : []),
-    ...(fallback === null ? [] : [`tier basic, because: ${fallback}`]),
-    ...unshown,
-    ...(tier === "basic" ? ["programs run with time-outs and output caps only"] : []),
-  ];
-  return {
-    ok: proofs.every(({ ok }) => ok),
-    tier,
-    user: { uid, root: uid === 0 },
-    kernel: {
-      os: Deno.build.os,
-      architecture: Deno.build.arch,
-      deno: Deno.version.deno,
-      libc: kernel?.libc ?? null,
-      seccomp_notifications: kernel !== null,
-      landlock_abi: kernel?.landlockAbi ?? null,
-      landlock_enforced: kernel === null ? [] : landlock.enforced,
-      landlock_missing: kernel === null ? [] : landlock.missing,
-      landlock_unrestricted: kernel === null ? [] : landlock.unrestricted,
-      capabilities: kernel?.capabilities ?? [],
-      cgroup_ceilings: kernel?.cgroup ?? [],
-      cgroup_reason: kernel?.cgroupReason ?? null,
-    },
-    tools: engine.found.map(({ tool, enabled, availability, executables }) => ({
-      name: tool.name,
-      enabled,
-      available: availability.available,
-      path: availability.path,
-      executables,
-      capabilities: tool.manifest.capabilities,
-      reason: availability.available ? null : availability.reason,
-      remedy: availability.available ? null : availability.remedy,
-    })),
-    proofs,
-    warnings,
-  };
-}
-
-function readable({ ok, tier, user, kernel, tools, proofs, warnings }: Report): string {
-  const list = (value: unknown) =>
-    Array.isArray(value) ? value.join("; ") || "none" : String(value ?? "none");
-  const lines = [
-    `tier      ${tier}`,
-    `user      ${user.uid ?? "unknown"}${user.root ? " (root)" : ""}`,
-    ...Object.entries(kernel).map(([key, value]) => `kernel    ${key.replaceAll("_", " ")}: ${list(value)}`),
-    ...tools.map(({ name, enabled, available, path, reason }) =>
-      `tool      ${name}: ${
-        !enabled ? "disabled" : available ? `available at ${path}` : `unavailable: ${reason}`
-      }`
-    ),
-    ...proofs.map((proof) => `${proof.ok ? "ok        " : "FAILED    "}${proof.name} (${proof.detail})`),
-    ...warnings.map((warning) => `warning   ${warning}`),
-    !ok
-      ? "a proof FAILED"
-      : tier === "basic"
-      ? "every proof holds; programs are not confined"
-      : "every proof holds",
-  ];
-  return `${lines.join("\n")}\n`;
+/** Removes a file. Whether it was there. */
+function removeFile(path: string): boolean {
+  try {
+    Deno.removeSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }

@@ -60,9 +60,9 @@ export function findTools(setup: Setup, options: { readonly askPermission: boole
     const closure = executableFiles([availability.path, ...availability.helpers], programReader(looked));
     if (closure.ok) return { ...found, executables: closure.files, looked: [...looked] };
     // With auto the tier may turn out to be basic, but what cannot be confined is not used for that.
-    const remedy = "Name another program in tools.overrides, or choose confinement.tier: basic.";
     const { path } = availability;
-    return { ...found, availability: { available: false, path, reason: closure.reason, remedy } };
+    const { reason, remedy } = closure;
+    return { ...found, availability: { available: false, path, reason, remedy } };
   }));
 }
 
@@ -147,9 +147,9 @@ async function findResolver(
   const closure = tier === "basic"
     ? { ok: true, files: [] } as const
     : executableFiles([path], programReader(new Set()));
-  if (!closure.ok) return none(closure.reason);
+  if (!closure.ok) return none(`${closure.reason}. ${closure.remedy}`);
   const { name } = RESOLVER;
-  const tool = { name, program: path, executables: closure.files, capabilities: [], concurrency: 2 };
+  const tool = { name, program: path, executables: closure.files, capabilities: [] };
   return { programs: [tool], whyNot: "" };
 }
 
@@ -171,7 +171,6 @@ function wanted(states: readonly FoundTool[], only: string | null): ToolToConfin
       program: availability.path,
       executables,
       capabilities: availability.capabilities,
-      concurrency: tool.concurrency,
     }];
   });
 }

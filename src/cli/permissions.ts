@@ -8,7 +8,7 @@ import { folderOf } from "../core/paths.ts";
 import { shellWord } from "../core/shell_words.ts";
 import { quote } from "../core/text.ts";
 import { executableFiles } from "../confinement/executable_files.ts";
-import { grantFlags, runGrants, THREADS } from "../confinement/permissions.ts";
+import { grantFlags, runGrants, THREADS, workerSourceFolder } from "../confinement/permissions.ts";
 import { permissionsPage } from "../confinement/permissions_page.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
@@ -69,6 +69,13 @@ export const run: Command = async (invocation) => {
   if (split !== undefined) {
     io.stderr(`${quote(split)}: a path with a comma cannot be granted; rename it\n`);
     return EXIT.usage;
+  }
+  // Its own worker sources are not where those of a checkout are.
+  if (workerSourceFolder() === null) {
+    io.stderr(
+      "this executable needs no flags, its permissions are compiled in; for a start from source print them there: " +
+        "deno run -P=inspect main.ts permissions\n",
+    );
   }
   const flags = grantFlags(grants);
   if (options.format === "flags") io.stdout(`${flags.map(shellWord).join(" ")}\n`);

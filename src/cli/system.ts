@@ -9,8 +9,8 @@ import { RESOLVER } from "../catalog/resolver_program.ts";
 import type { ConfigWorld } from "../config/load.ts";
 import type { Tool } from "../catalog/tool.ts";
 import type { ProgramFiles as ExecutableReader } from "../confinement/executable_files.ts";
-import { CAPABILITIES, type CapabilityName, holdsCapability } from "../confinement/linux/capabilities.ts";
-import { openKernel } from "../confinement/linux/kernel.ts";
+import type { CapabilityName } from "../confinement/linux/capabilities.ts";
+import { askMachine } from "../confinement/machine.ts";
 import { mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import type { WantedTier } from "../confinement/tier.ts";
 import type { Io } from "./command.ts";
@@ -79,14 +79,7 @@ export function findResolverProgram(): ProgramSearch {
 
 /** The capabilities that compartments can be given: none without the kernel's help. */
 function givableCapabilities(tier: WantedTier): ReadonlySet<CapabilityName> {
-  const kernel = tier === "basic" ? null : openKernel();
-  if (kernel === null || "reason" in kernel) return new Set();
-  try {
-    const names = Object.keys(CAPABILITIES) as CapabilityName[];
-    return new Set(names.filter((name) => holdsCapability(kernel, name)));
-  } finally {
-    kernel.close();
-  }
+  return new Set(tier === "basic" ? [] : askMachine().capabilities ?? []);
 }
 
 /**

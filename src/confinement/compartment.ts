@@ -25,7 +25,12 @@ export type Execution =
     readonly output: Readonly<Record<StreamName, Uint8Array>>;
   }
   /** The program could not be started: nothing ran. */
-  | { readonly status: "not_started"; readonly reason: string }
+  | {
+    readonly status: "not_started";
+    readonly reason: string;
+    /** What was missing, when it was not the program's start that failed. */
+    readonly lacks?: "folder";
+  }
   /** It was cancelled before it began: nothing ran. */
   | { readonly status: "cancelled" }
   /** The compartment died, or fell silent past the deadline, with the run inside it. */
@@ -150,7 +155,7 @@ export class Compartment {
 
   /** The warden could not confine it, and what cannot be confined is not used. */
   notMade(reason: string, machine: boolean): void {
-    this.#end(reason, machine);
+    this.#endWith(machine ? reason : `the tool cannot be confined: ${reason}`, machine);
   }
 
   /** The warden has seen it die. */
@@ -243,10 +248,14 @@ export class Compartment {
   }
 
   /** Gone for good. */
-  #end(reason: string, machine = false): void {
+  #end(reason: string): void {
+    this.#endWith(`the tool's compartment is gone: ${reason}`);
+  }
+
+  #endWith(death: string, machine = false): void {
     if (this.#death !== null) return;
-    this.#death = `the tool's compartment is gone: ${reason}`;
-    this.#lose(this.#death, machine);
+    this.#death = death;
+    this.#lose(death, machine);
   }
 
   #lose(reason: string, machine = false): void {

@@ -7,6 +7,7 @@
  */
 import { confineThread, type ThreadRules } from "./linux/confine_thread.ts";
 import { openKernel } from "./linux/kernel.ts";
+import { giveUpNativeCode } from "./native_code.ts";
 import { Pump, readToTheEnd } from "./pump.ts";
 import type { Ending, FromCompartment, InsideOrder, StopCause, ToCompartment } from "./protocol.ts";
 import type { CompartmentToWarden, WardenToCompartment } from "./warden_protocol.ts";
@@ -63,10 +64,7 @@ function confine(rules: ThreadRules): boolean {
   // Blocks until the warden has treated it like any program's start.
   const errno = kernel.spawnNothing(NOTHING);
   kernel.close();
-  Deno.permissions.revokeSync({ name: "ffi", path: kernel.path });
-  Deno.permissions.revokeSync({ name: "ffi" });
-  const left = Deno.permissions.querySync({ name: "ffi", path: kernel.path }).state;
-  if (left === "granted") {
+  if (!giveUpNativeCode(kernel.path)) {
     const reason = "the permission ffi could not be given up";
     warden.postMessage({ type: "not_confined", reason, machine: false });
     return false;

@@ -1,5 +1,5 @@
 /**
- * A tool as it can be executed: its compartment, and for each run a fresh folder of its own.
+ * A tool as it can be executed: its compartment, and for each run a folder of its own.
  *
  * @module
  */
@@ -40,23 +40,35 @@ export class ConfinedTool {
   }
 
   /**
-   * Executes the tool's program in a folder that nobody has used before, which is also its home.
+   * Executes the tool's program in a folder that was made for this run, which is also its home.
    *
    * @param signal aborting it stops the run, with SIGTERM first
    */
   async run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
-    const prepared = Promise.all([this.#coming, this.#scratch.makeScratch(this.#name)]);
+    const abortion = abortionOf(signal);
+    let compartment: Compartment;
+    let folder: Awaited<ReturnType<ScratchFolders["makeScratch"]>>;
     try {
-      await Promise.race([prepared, abortionOf(signal)]);
+      await Promise.race([this.#coming, abortion]);
+      if (signal.aborted) return { status: "cancelled" };
+      compartment = await this.#coming;
     } catch (error) {
       return { status: "not_started", reason: (error as Error).message };
     }
-    if (signal.aborted) {
-      // A folder that comes too late is nobody's.
-      prepared.then(([, { id }]) => this.#scratch.removeScratch(this.#name, id)).catch(() => {});
-      return { status: "cancelled" };
+    // Not before there is a compartment: each folder that was made must be removed again.
+    const making = this.#scratch.makeScratch(this.#name);
+    try {
+      await Promise.race([making, abortion]);
+      if (signal.aborted) {
+        // A folder that comes too late is nobody's.
+        making.then(({ id }) => this.#scratch.removeScratch(this.#name, id)).catch(() => {});
+        return { status: "cancelled" };
+      }
+      folder = await making;
+    } catch (error) {
+      return { status: "not_started", reason: (error as Error).message, lacks: "folder" };
     }
-    const [compartment, { id, path }] = await prepared;
+    const { id, path } = folder;
     // A process that is still there could write to a folder that is being removed.
     this.#afterwards.set(order.id, () => void this.#scratch.removeScratch(this.#name, id));
     const env = { ...order.env, HOME: path, TMPDIR: path };

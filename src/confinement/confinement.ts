@@ -25,7 +25,6 @@ export interface ToolToConfine {
   /** Every file that starting it, or its helpers, executes. */
   readonly executables: readonly string[];
   readonly capabilities: readonly CapabilityName[];
-  readonly concurrency: number;
 }
 
 /** What confinement is started with. */
@@ -34,7 +33,7 @@ export interface ConfinementOptions {
   readonly tools: readonly ToolToConfine[];
   /** The folder for the state of all servers; made when it is not there. */
   readonly stateFolder: string;
-  /** Whose the state folder must be. */
+  /** Whose the state folder must be; null only where users have no numbers. */
   readonly uid: number | null;
   readonly logFile: LogFileSettings | null;
   /** The folders whose files tools may be told to read. */
@@ -48,6 +47,8 @@ export interface ConfinementOptions {
 
 /** The tier was asked for and is not to be had, or there is nowhere to keep state. */
 export class NotConfined extends Error {}
+
+const START_WITH_FLAGS = "start with the flags that `bulkhead permissions` prints";
 
 /** How long the decision may take: a compartment comes up within a second or two, or not at all. */
 const DECIDE_MS = 30_000;
@@ -84,7 +85,14 @@ export class Confinement {
     const nonce = newServerNonce();
     const scribe = openScribe(options, nonce);
     this.scribe = scribe;
-    const { warden, cannot } = openWarden(options, (gone) => this.#gone(gone));
+    let opened: ReturnType<typeof openWarden>;
+    try {
+      opened = openWarden(options, (gone) => this.#gone(gone));
+    } catch (error) {
+      void scribe.close();
+      throw error;
+    }
+    const { warden, cannot } = opened;
     this.#warden = warden;
     const compartments = Promise.withResolvers<ReadonlyMap<string, Compartment>>();
     this.tools = new Map(options.tools.map(({ name }) => [
@@ -227,25 +235,40 @@ function openWarden(
   onGone: GoneListener,
 ): { readonly warden: Warden; readonly cannot: string | null } {
   const programs = options.tools.map(({ program }) => program);
-  const make = (libc: readonly string[]) =>
-    new Warden(wardenPermissions(programs, libc, options.sources), options.clock, onGone);
-  if (options.tier === "basic") return { warden: make([]), cannot: null };
-  try {
-    return { warden: make(options.libc), cannot: null };
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    const cannot =
-      "the permission to load libc is missing; start with the flags that `bulkhead permissions` prints";
-    return { warden: make([]), cannot };
+  /** Null when a permission is missing that has to be handed on. */
+  const make = (libc: readonly string[]): Warden | null => {
+    try {
+      return new Warden(wardenPermissions(programs, libc, options.sources), options.clock, onGone);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) return null;
+      throw error;
+    }
+  };
+  const wanted = make(options.tier === "basic" ? [] : options.libc);
+  if (wanted !== null) return { warden: wanted, cannot: null };
+  // What is missing is libc, when it can be done without.
+  const weaker = options.tier === "basic" ? null : make([]);
+  if (weaker === null) {
+    throw new NotConfined(
+      "the permission to run a tool's program, or to read the sources of the workers, is missing: " +
+        START_WITH_FLAGS,
+    );
   }
+  return { warden: weaker, cannot: `the permission to load libc is missing: ${START_WITH_FLAGS}` };
 }
 
 function openScribe(options: ConfinementOptions, nonce: string): Scribe {
+  // Without it nobody could tell that the folder is another user's.
+  if (options.uid === null && Deno.build.os !== "windows") {
+    throw new NotConfined(
+      "the server's own user cannot be told, so nor can whose the folder for state is: " + START_WITH_FLAGS,
+    );
+  }
   try {
     return new Scribe({
       stateFolder: options.stateFolder,
       nonce,
-      tools: options.tools.map(({ name, concurrency }) => ({ name, concurrency })),
+      tools: options.tools.map(({ name }) => name),
       uid: options.uid,
       logFile: options.logFile,
       wordListFolders: options.wordListFolders,
@@ -254,8 +277,8 @@ function openScribe(options: ConfinementOptions, nonce: string): Scribe {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     throw new NotConfined(
-      `the folder for state ${options.stateFolder}, that of the log file, or one of tools.wordlist_dirs may not be used: start with ` +
-        "the flags that `bulkhead permissions` prints",
+      `the folder for state ${options.stateFolder}, that of the log file, or one of tools.wordlist_dirs may not be used: ` +
+        START_WITH_FLAGS,
     );
   }
 }

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { MAKE_USABLE } from "../catalog/program.ts";
 import { escapeLine, quote } from "../core/text.ts";
 
 /** What is asked of the file system. Both may throw, with a message for a person. */
@@ -21,7 +22,7 @@ export interface ProgramFiles {
 /** The real paths, each once, or why they cannot be told. */
 export type ExecutableFiles =
   | { readonly ok: true; readonly files: readonly string[] }
-  | { readonly ok: false; readonly reason: string };
+  | { readonly ok: false; readonly reason: string; readonly remedy: string };
 
 /** How far into a file its headers are looked for. Linkers put them, and the loader's name, at the very beginning. */
 const HEAD_BYTES = 65_536;
@@ -53,10 +54,19 @@ export function executableFiles(programs: readonly string[], files: ProgramFiles
     } catch (error) {
       // Whatever the file system throws is a reason as well: nothing is granted then.
       const why = escapeLine(error instanceof Error ? error.message : String(error));
-      return { ok: false, reason: `Cannot tell which files ${quote(program)} executes: ${why}` };
+      const reason = `Cannot tell which files ${quote(program)} executes: ${why}`;
+      return { ok: false, reason, remedy: remedyOf(error) };
     }
   }
   return { ok: true, files: [...found] };
+}
+
+function remedyOf(error: unknown): string {
+  if (error instanceof Deno.errors.PermissionDenied) return MAKE_USABLE;
+  if (error instanceof Deno.errors.NotCapable) {
+    return "Start with the flags that `bulkhead permissions --format flags` prints.";
+  }
+  return "Name another program in tools.overrides, or choose confinement.tier: basic.";
 }
 
 /** Follows one program: through scripts to an ELF file, and to its loader. */

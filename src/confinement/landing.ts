@@ -4,7 +4,15 @@
  *
  * @module
  */
-import { type Ceilings, landLimits, limitsOf, ownHardLimits, readLimit, RESOURCE } from "./linux/ceilings.ts";
+import {
+  type Ceilings,
+  landLimits,
+  type Limit,
+  limitsOf,
+  ownHardLimits,
+  readLimit,
+  RESOURCE,
+} from "./linux/ceilings.ts";
 import { errnoName, type Kernel } from "./linux/kernel.ts";
 import { TAG_RESOURCE } from "./linux/run_tag.ts";
 import type { RunTerms, TreeCeilings } from "./warden_protocol.ts";
@@ -13,10 +21,20 @@ import type { RunTerms, TreeCeilings } from "./warden_protocol.ts";
 const PRIO_PROCESS = 0;
 
 /**
- * Programs come after the server where the processors are too few for both: whatever they do, it answers, and ends them
- * in time. Nobody but root can take the value back.
+ * Programs come after the server where the processors are too few for both, so that it answers and ends them in time,
+ * however many they are. It is the last place that there is: at 5, two hundred that compute kept the server from its
+ * deadline for seconds. Nobody but root can take the value back.
  */
-const NICENESS = 5;
+const NICENESS = 19;
+
+/** RLIM_INFINITY of getrlimit(2). */
+const UNLIMITED = 2n ** 64n - 1n;
+
+/**
+ * How many of the processes that the server's user may have are kept from programs: a quarter, and at most so many. A
+ * server that could not start a thread any more would end.
+ */
+const MOST_RESERVED_PROCESSES = 256n;
 
 /** Control groups of runs: what `linux/cgroup.ts` gives where a cgroup v2 is delegated. */
 export interface RunGroups {
@@ -67,12 +85,20 @@ export class Landing {
     }
     const priority = this.#kernel.call("setpriority", PRIO_PROCESS, pid, NICENESS);
     if (priority < 0) return `setpriority: ${errnoName(-priority)}`;
-    return landLimits(this.#kernel, pid, limitsOf(ceilings, tag), this.#most);
+    return landLimits(this.#kernel, pid, this.#limits(ceilings, tag), this.#most);
+  }
+
+  /** With them the processes that the user may have, where they are counted: less than the server itself may have. */
+  #limits(ceilings: Ceilings, tag: bigint): ReadonlyMap<number, Limit> {
+    const own = this.#most.get(RESOURCE.processes)!;
+    if (own === UNLIMITED) return limitsOf(ceilings, tag);
+    const processes = own - min(own / 4n, MOST_RESERVED_PROCESSES);
+    return new Map([[RESOURCE.processes, { soft: processes, hard: processes }], ...limitsOf(ceilings, tag)]);
   }
 
   /** Whether a process has the limits that were to be landed. */
   holds(pid: number, ceilings: Ceilings, tag: bigint): boolean {
-    return [...limitsOf(ceilings, tag)].every(([resource, wanted]) => {
+    return [...this.#limits(ceilings, tag)].every(([resource, wanted]) => {
       const landed = readLimit(this.#kernel, pid, resource);
       const most = this.#most.get(resource)!;
       return typeof landed !== "number" && landed.soft === min(wanted.soft, most) &&

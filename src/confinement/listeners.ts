@@ -17,6 +17,16 @@ const POLLIN = 0x1;
 const POLLHUP = 0x10;
 const ENTRY_BYTES = 8;
 
+/**
+ * How often in a row there may be nothing but an error: the kernel says so too when a signal keeps it from looking, see
+ * seccomp_notify_poll in kernel/seccomp.c.
+ */
+const MOST_ERRORS = 100;
+
+function isHeard(events: number): boolean {
+  return (events & (POLLIN | POLLHUP)) !== 0;
+}
+
 /** eventfd(2). */
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
@@ -47,6 +57,7 @@ export class Listeners {
   }
 
   async #listen(): Promise<never> {
+    let errors = 0;
     for (;;) {
       const descriptors = [this.#wake, ...this.#hear.keys()];
       const entries = new Uint8Array(descriptors.length * ENTRY_BYTES);
@@ -68,13 +79,18 @@ export class Listeners {
       outside.take();
       // Interrupted.
       if (ready < 0) continue;
+      if (
+        ready > 0 && descriptors.some((_, index) => isHeard(view.getInt16(index * ENTRY_BYTES + 6, true)))
+      ) errors = 0;
       for (const [index, descriptor] of descriptors.entries()) {
         const events = view.getInt16(index * ENTRY_BYTES + 6, true);
         if (events === 0) continue;
         if (descriptor === this.#wake) this.#kernel.call("read", this.#wake, new Uint8Array(8), 8);
         else if ((events & POLLIN) !== 0) this.#receive(descriptor);
         else if ((events & POLLHUP) !== 0) this.#close(descriptor);
-        else throw new Error(`a listener cannot be heard any more: events ${events}`);
+        else if (++errors > MOST_ERRORS) {
+          throw new Error(`a listener cannot be heard any more: events ${events}`);
+        }
       }
     }
   }

@@ -34,11 +34,23 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
   ],
   [
     "Which files a program reads",
-    "It reads what the server's user may read. Run the server as a user of its own.",
+    "It reads what the server's user may read, but for devices below `/dev`. Run the server as a user of its own. What is made directly below `/` later is read after a restart only.",
   ],
   [
     "What native code a program maps",
     "Landlock stops execve(2) of files that are not declared, and the filter files that have no place. Through the dynamic loader, which must be declared, a program can still have another file's code run inside its own confinement; nothing is gained by that but the code.",
+  ],
+  [
+    "Times and modes in a run's own folder",
+    "A filter does not see which file is meant, so they are refused there too: what `curl -R`, `tar` or `cp -p` write has the time of the writing, and some programs (`tar`, `touch`) say so and end with an error.",
+  ],
+  [
+    "What the user's programs share",
+    "A program may use up the inotify instances of the server's user, 128 by default, and lock (flock) any file that it can read; whoever watches files or waits for such a lock is kept from it until the run ends.",
+  ],
+  [
+    "Names that are not Unicode",
+    "A folder with such a name, made by a program, is not removed from the state folder.",
   ],
   [
     "Runs of one tool among themselves",
@@ -51,6 +63,10 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
   [
     "Space on the disk, and processes without a cgroup",
     "A file may be as large as `limits.file_size_mb`, but how many there are below the scratch folder is not counted before they are removed; nor are processes, though all of them come after the server where processors are short (niceness 5).",
+  ],
+  [
+    "Folders that cannot be removed",
+    "Deno cannot name a folder whose name is no Unicode. What lies below such a one, and a folder of more than 8 MB of names that holds others, is put aside in `unremovable` below the state folder, once, and the log says so; remove it by hand.",
   ],
   [
     "A machine without descriptors left",
@@ -142,8 +158,10 @@ export function permissionsPage(grants: Grants): string {
     "",
     "1. When it is made, a compartment confines its own thread, for good: no_new_privs; no capability but declared ones,",
     "   the bounding set included; Landlock; a seccomp filter. Then it gives native code up. All its programs inherit this.",
-    "   The filter refuses what Landlock does not look at: files without a place (memfd_create), modes and owners of files,",
-    "   memory that outlives its process, namespaces, tracing, other processes' scheduling, typing into a terminal.",
+    "   The filter refuses what Landlock does not look at: files without a place (memfd_create); modes, owners, times and",
+    "   flags of files; leases and notices about files; memory that outlives its process; keys; namespaces; sessions;",
+    "   tracing; other processes' scheduling; typing into a terminal. Landlock lets no device below `/dev` be read, and so",
+    "   no terminal and no disk, but null, zero, full, random and urandom.",
     "2. The filter stops every execve(2) of the compartment's children, before anything of the new program runs, and tells",
     "   the warden. Unless main has announced the run, it fails. In the same way the warden is asked for every signal to",
     "   another process, and allows those within the run.",

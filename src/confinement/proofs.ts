@@ -7,6 +7,7 @@
 import { newId } from "../core/ids.ts";
 import { type Attempt, type AttemptPlan, tryAll } from "./attempts.ts";
 import type { ConfinedTool } from "./confined_tool.ts";
+import type { ProofAnswer, ProofOrder } from "./proof_worker.ts";
 import { compartmentPermissions, PROOF_URL } from "./workers.ts";
 
 /** What was shown, or not. */
@@ -29,8 +30,12 @@ export class Probe {
     this.#worker = new Worker(PROOF_URL, { type: "module", name: "proof", deno: { permissions } });
   }
 
-  /** Tries everything, and ends. */
-  async tryAll(plan: AttemptPlan): Promise<readonly Attempt[]> {
+  /**
+   * Tries everything, and ends.
+   *
+   * @param givesUp the library to load, and then to give up, before that; or null
+   */
+  async tryAll(plan: AttemptPlan, givesUp: string | null): Promise<ProofAnswer> {
     try {
       return await new Promise((resolve, reject) => {
         this.#worker.onmessage = ({ data }) => resolve(data);
@@ -38,7 +43,7 @@ export class Probe {
           event.preventDefault();
           reject(new Error(event.message));
         };
-        this.#worker.postMessage(plan);
+        this.#worker.postMessage({ plan, givesUp } satisfies ProofOrder);
       });
     } finally {
       this.#worker.terminate();
@@ -48,17 +53,24 @@ export class Probe {
 
 /**
  * A compartment can do nothing of the plan, its own program aside, which the runs show: out here it would be started
- * without any limit.
+ * without any limit. The thread goes a compartment's way: it loads libc, gives that up, and then tries.
  *
  * @param program what the compartment may execute
+ * @param libc the library that it confines itself with, or null in tier basic
  */
-export async function proveCompartment(program: string, plan: AttemptPlan): Promise<Proof[]> {
-  const probe = new Probe(compartmentPermissions(program, null));
+export async function proveCompartment(
+  program: string,
+  libc: string | null,
+  plan: AttemptPlan,
+): Promise<Proof[]> {
+  const probe = new Probe(compartmentPermissions(program, libc));
   const programs = plan.programs.filter((other) => other !== program);
-  const attempts = await probe.tryAll({ ...plan, programs });
-  return attempts.map((attempt) =>
-    forbidden(`the compartment of ${program} cannot ${attempt.what}`, attempt)
-  );
+  const { neverHeld, attempts } = await probe.tryAll({ ...plan, programs }, libc);
+  const own = `the compartment of ${program}`;
+  const proofs = attempts.map((attempt) => forbidden(`${own} cannot ${attempt.what}`, attempt));
+  if (libc === null) return proofs;
+  const loads = { name: `${own} can load ${libc} at its beginning`, ok: neverHeld === null };
+  return [{ ...loads, detail: neverHeld ?? "it could, and gave that up before what follows" }, ...proofs];
 }
 
 function forbidden(name: string, { allowed, detail }: Attempt): Proof {
@@ -74,25 +86,41 @@ interface Recipe {
   text(output: string): string;
   /** Arguments that try to write a file at `path`. */
   write(path: string): string[];
+  /** What it says when it may not read a file that is there, and when it may not write one. */
+  readonly denied: Readonly<Record<"read" | "write", string>>;
 }
 
 /** The programs that can be looked with. */
 export const LOOKING_TOOLS = "curl or openssl";
 
+/** The best first. */
 const RECIPES: readonly Recipe[] = [
+  {
+    tool: "openssl",
+    show: (path) => ["base64", "-A", "-in", path],
+    text: fromBase64,
+    write: (path) => ["rand", "-out", path, "1"],
+    denied: { read: "Permission denied", write: "Permission denied" },
+  },
   {
     tool: "curl",
     show: (path) => ["-q", "--silent", "--show-error", `file://${path}`],
     text: (output) => output,
-    write: (path) => ["-q", "--silent", "--output", path, "file:///proc/self/limits"],
-  },
-  {
-    tool: "openssl",
-    show: (path) => ["base64", "-A", "-in", path],
-    text: (output) => atob(output.trim()),
-    write: (path) => ["rand", "-out", path, "1"],
+    // Not --silent, which leaves the reason out even with --show-error.
+    write: (path) => ["-q", "--no-progress-meter", "--output", path, "file:///proc/self/limits"],
+    // It does not say why it cannot read.
+    denied: { read: "(37) Couldn't open file", write: "Permission denied" },
   },
 ];
+
+/** Nothing, when it is not base64: then it was not openssl that answered. */
+function fromBase64(text: string): string {
+  try {
+    return atob(text.trim());
+  } catch {
+    return "";
+  }
+}
 
 /** The ceilings of the probe: odd numbers, which nobody else would have set. */
 const PROBE = { memoryBytes: 251 * 1_048_576, cpuSec: 17, openFiles: 67, fileBytes: 3 * 1_048_576 } as const;
@@ -113,6 +141,8 @@ export interface ProgramProofs {
   readonly landlockAbi: number;
   /** A folder that the server's user may write to and no program may. */
   readonly forbiddenFolder: string;
+  /** Removes a file. Whether it was there. */
+  remove(path: string): boolean;
 }
 
 /**
@@ -147,7 +177,7 @@ export async function provePrograms(about: ProgramProofs): Promise<Proof[] | nul
   }
 
   const secret = await run(recipe.show(`/proc/${about.serverPid}/environ`));
-  proofs.push(denied("a run cannot read the server's environment", secret));
+  proofs.push(denied("a run cannot read the server's environment", secret, recipe.denied.read));
   if (about.landlockAbi > 0) {
     // So that the refusal after it is about the place.
     const own = await run(recipe.write("bulkhead-proof"));
@@ -156,14 +186,16 @@ export async function provePrograms(about: ProgramProofs): Promise<Proof[] | nul
       ok: own.code === 0,
       detail: own.failed ?? "it could",
     });
-    const written = await run(recipe.write(`${about.forbiddenFolder}/bulkhead-proof`));
-    proofs.push(denied("a run cannot write outside of its folder", written));
+    const path = `${about.forbiddenFolder}/bulkhead-proof-${newId()}`;
+    const name = "a run cannot write outside of its folder";
+    const refused = denied(name, await run(recipe.write(path)), recipe.denied.write);
+    proofs.push(about.remove(path) ? { name, ok: false, detail: `it wrote ${path}` } : refused);
   }
   return proofs;
 }
 
 /** One execution, as far as a proof is concerned. */
-interface Seen {
+export interface Seen {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -171,9 +203,21 @@ interface Seen {
   readonly failed: string | null;
 }
 
-function denied(name: string, seen: Seen): Proof {
-  const ok = seen.code !== null && seen.code !== 0;
-  return { name, ok, detail: `exit code ${seen.code}${seen.stderr === "" ? "" : `: ${seen.stderr.trim()}`}` };
+/**
+ * A program was kept from something: it ended with an error, printed nothing of what it was to show, and said what it
+ * says then. Whatever else went wrong proves nothing.
+ *
+ * @param says what it says when it is denied
+ */
+export function denied(name: string, seen: Seen, says: string): Proof {
+  // curl breaks its warnings into lines, each with the word before it.
+  const said = seen.stderr.replaceAll(/\n(Warning: )?/g, " ").trim();
+  const at = said.indexOf(says);
+  const ok = seen.code !== null && seen.code !== 0 && seen.stdout === "" && at >= 0;
+  if (seen.code === 0) return { name, ok, detail: "it could" };
+  if (seen.code === null) return { name, ok, detail: `${seen.failed}; expected: ${says}` };
+  const detail = `exit code ${seen.code}: ${at < 0 ? said.slice(0, 300) : said.slice(0, at + says.length)}`;
+  return { name, ok, detail: ok ? detail : `${detail}; expected: ${says}` };
 }
 
 async function runOnce(tool: ConfinedTool, args: readonly string[]): Promise<Seen> {

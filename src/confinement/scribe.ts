@@ -1,7 +1,6 @@
 /**
  * The server's side of the scribe: the worker that keeps what must still be read and written once the server
- * itself has given its permissions up. Here its orders are made, so that a run finds a folder ready and a
- * line of the log never waits.
+ * itself has given its permissions up. Here its orders are made, so that a line of the log never waits.
  *
  * @module
  */
@@ -9,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import { folderOf } from "../core/paths.ts";
+import { PendingAnswers } from "./pending_answers.ts";
 import {
   type FromScribe,
   isFromScribe,
@@ -18,7 +18,6 @@ import {
 } from "./scribe_protocol.ts";
 import { LogFlow } from "./state/log_flow.ts";
 import type { InspectedFile } from "./state/word_lists.ts";
-import { type PooledTool, ScratchPool } from "./state/scratch_pool.ts";
 
 /** What a scribe is made with. */
 export interface ScribeOptions {
@@ -26,7 +25,8 @@ export interface ScribeOptions {
   readonly stateFolder: string;
   /** Names this server among them: 1 to 64 of `[0-9a-f]`. */
   readonly nonce: string;
-  readonly tools: readonly PooledTool[];
+  /** The names of the tools that get scratch folders. */
+  readonly tools: readonly string[];
   /** Whose the folder must be, or null where users have no numbers. */
   readonly uid: number | null;
   readonly logFile: LogFileSettings | null;
@@ -37,7 +37,7 @@ export interface ScribeOptions {
   readonly onDeath?: (reason: string) => void;
 }
 
-/** A run's folder: nobody has used it before. */
+/** A run's folder, which was made for it. */
 export interface Scratch {
   readonly id: string;
   /** Absolute. */
@@ -93,12 +93,11 @@ export class Scribe {
   readonly #worker: Worker;
   readonly #opening = Promise.withResolvers<{ readonly dead: readonly string[] }>();
   readonly #closed = Promise.withResolvers<void>();
-  readonly #pool: ScratchPool;
   readonly #log: LogFlow;
-  /** Answers to what was looked for, by id. */
-  readonly #inspections = new Map<string, PromiseWithResolvers<InspectedFile>>();
+  readonly #makings = new PendingAnswers<void>();
+  readonly #inspections = new PendingAnswers<InspectedFile>();
   /** Resolve when something was removed, or will not be: by its id or nonce. */
-  readonly #removals = new Map<string, PromiseWithResolvers<void>>();
+  readonly #removals = new PendingAnswers<void>();
   #cancelTimer: () => void;
   #death: string | null = null;
   #isOpen = false;
@@ -110,13 +109,8 @@ export class Scribe {
     this.opened = this.#opening.promise;
     // Nobody may be waiting for it when it fails.
     this.opened.catch(() => {});
-    this.#pool = new ScratchPool(options.tools, (tool) => {
-      const id = newId();
-      this.#send({ type: "make_scratch", tool, id });
-      return id;
-    });
     this.#log = new LogFlow(({ bytes, lost }) => this.#send({ type: "log", bytes, lost }, [bytes.buffer]));
-    const { stateFolder, nonce, uid, logFile, wordListFolders, clock } = options;
+    const { stateFolder, nonce, tools, uid, logFile, wordListFolders, clock } = options;
     const logFolder = logFile === null ? null : folderOf(logFile.path);
     const permissions = scribePermissions(stateFolder, logFolder, wordListFolders);
     const settings = { type: "module", name: "scribe", deno: { permissions } } as const;
@@ -128,7 +122,6 @@ export class Scribe {
     this.#worker.onmessageerror = () => this.#die("it sent a message that cannot be read");
     this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#cancelTimer = clock.after(OPEN_MS, () => this.#die("it did not open in time"));
-    const tools = options.tools.map(({ name }) => name);
     this.#send({ type: "open", order: { stateFolder, server: nonce, uid, tools, logFile, wordListFolders } });
   }
 
@@ -143,20 +136,23 @@ export class Scribe {
   }
 
   /**
-   * Gives a run an empty folder of its own, which was made before where possible.
+   * Makes an empty folder for a run. Its name is not to be guessed, so no earlier run can have had it in mind.
    *
-   * @throws {Error} when none can be made, with the reason
+   * @throws {Error} when none can be made, with the reason and what to do
    */
   async makeScratch(tool: string): Promise<Scratch> {
     await this.opened;
     if (this.#death !== null || this.#isClosing) throw new Error(this.#death ?? "the scribe is closing");
-    const id = await this.#pool.take(tool);
+    if (!this.#options.tools.includes(tool)) throw new Error(`the tool ${tool} has no scratch folders`);
+    const id = newId();
+    this.#send({ type: "make_scratch", tool, id });
+    await this.#makings.wait(id);
     return { id, path: `${this.scratchRoot(tool)}/${id}` };
   }
 
   /**
-   * Removes a run's folder and whatever was left in it. Resolves in any case; the log says what was not
-   * removed.
+   * Removes a run's folder and whatever was left in it, once no process of the run is left. Resolves in any case; the
+   * log says what was not removed.
    */
   removeScratch(tool: string, id: string): Promise<void> {
     return this.#remove(id, { type: "remove_scratch", tool, id });
@@ -178,10 +174,8 @@ export class Scribe {
       return Promise.reject(new Error(this.#death ?? "the scribe is not open"));
     }
     const id = newId();
-    const inspection = Promise.withResolvers<InspectedFile>();
-    this.#inspections.set(id, inspection);
     this.#send({ type: "inspect", id, name });
-    return inspection.promise;
+    return this.#inspections.wait(id);
   }
 
   /** Appends a line, which ends in a newline, to the log file, soon. Does nothing without a log file. */
@@ -195,7 +189,7 @@ export class Scribe {
     if (this.#death === null && !this.#isClosing) {
       this.#isClosing = true;
       if (this.#isOpen) {
-        this.#pool.fail("the scribe is closing");
+        this.#makings.settleAll(({ reject }) => reject(new Error("the scribe is closing")));
         this.#cancelTimer = this.#options.clock.after(CLOSE_MS, () => this.#end("it was closed"));
         void this.#log.written().then(() => this.#send({ type: "close" }));
       } else {
@@ -211,13 +205,8 @@ export class Scribe {
 
   #remove(key: string, message: ToScribe): Promise<void> {
     if (!this.#isOpen || this.#death !== null || this.#isClosing) return Promise.resolve();
-    let removal = this.#removals.get(key);
-    if (removal === undefined) {
-      removal = Promise.withResolvers();
-      this.#removals.set(key, removal);
-      this.#send(message);
-    }
-    return removal.promise;
+    if (!this.#removals.has(key)) this.#send(message);
+    return this.#removals.wait(key);
   }
 
   #receive(data: unknown): void {
@@ -233,7 +222,6 @@ export class Scribe {
         if (this.#isOpen) return false;
         this.#isOpen = true;
         this.#cancelTimer();
-        this.#pool.fill();
         this.#opening.resolve({ dead: message.dead });
         this.#log.start();
         return true;
@@ -242,28 +230,28 @@ export class Scribe {
         this.#end(message.reason);
         return true;
       case "made":
-        return this.#pool.made(message.id);
+        return this.#makings.resolve(message.id, undefined) || this.#isClosing;
       case "not_made":
-        return this.#pool.notMade(message.id, message.reason);
+        return this.#makings.reject(message.id, message.reason) || this.#isClosing;
       case "removed":
-        return this.#removed(message.id);
+        return this.#removals.resolve(message.id, undefined);
       case "not_removed":
         logger.warn("a scratch folder could not be removed", { id: message.id, reason: message.reason });
-        return this.#removed(message.id);
+        return this.#removals.resolve(message.id, undefined);
       case "forgotten":
-        return this.#removed(message.nonce);
+        return this.#removals.resolve(message.nonce, undefined);
       case "not_forgotten":
         logger.warn("the folder of a server that is gone could not be removed", {
           server: message.nonce,
           reason: message.reason,
         });
-        return this.#removed(message.nonce);
+        return this.#removals.resolve(message.nonce, undefined);
       case "inspected": {
         const { id, path, bytes, lines } = message;
-        return this.#inspected(id, ({ resolve }) => resolve({ path, bytes, lines }));
+        return this.#inspections.resolve(id, { path, bytes, lines });
       }
       case "not_inspected":
-        return this.#inspected(message.id, ({ reject }) => reject(new Error(message.reason)));
+        return this.#inspections.reject(message.id, message.reason);
       case "log_failed":
         logger.error("the log file cannot be written", { reason: message.reason });
         return true;
@@ -279,17 +267,6 @@ export class Scribe {
     }
   }
 
-  #inspected(id: string, settle: (inspection: PromiseWithResolvers<InspectedFile>) => void): boolean {
-    const inspection = this.#inspections.get(id);
-    if (inspection !== undefined) settle(inspection);
-    return this.#inspections.delete(id);
-  }
-
-  #removed(key: string): boolean {
-    this.#removals.get(key)?.resolve();
-    return this.#removals.delete(key);
-  }
-
   #die(reason: string): void {
     if (this.#death !== null) return;
     this.#end(`the scribe is gone: ${reason}`);
@@ -302,11 +279,10 @@ export class Scribe {
     this.#cancelTimer();
     this.#worker.terminate();
     this.#opening.reject(new Error(reason));
-    this.#pool.fail(reason);
-    for (const { resolve } of this.#removals.values()) resolve();
-    this.#removals.clear();
-    for (const { reject } of this.#inspections.values()) reject(new Error(reason));
-    this.#inspections.clear();
+    const fail = ({ reject }: { readonly reject: (error: Error) => void }) => reject(new Error(reason));
+    this.#makings.settleAll(fail);
+    this.#inspections.settleAll(fail);
+    this.#removals.settleAll(({ resolve }) => resolve());
     this.#closed.resolve();
   }
 }

@@ -45,7 +45,9 @@ export type ToScribe =
   | { readonly type: "open"; readonly order: ScribeOrder }
   /** Removes the folder of a server that was reported dead. */
   | { readonly type: "forget"; readonly nonce: string }
+  /** Makes a folder for a run. */
   | { readonly type: "make_scratch"; readonly tool: string; readonly id: string }
+  /** Removes it: no process of the run is left. */
   | { readonly type: "remove_scratch"; readonly tool: string; readonly id: string }
   /** Looks for a file in the folders of word lists, by its name there. */
   | { readonly type: "inspect"; readonly id: string; readonly name: string }

@@ -26,9 +26,6 @@ interface Open {
 /** `new` until it is told to open, `deaf` once it takes no more orders. */
 let state: "new" | "opening" | "deaf" | Open = "new";
 
-/** Removals, one after the other: nobody waits for them, and the log and new folders go first. */
-let removals: Promise<void> = Promise.resolve();
-
 scope.onmessage = ({ data }) => {
   if (state === "deaf") return;
   if (!isToScribe(data)) return giveUp("it was given an order that is not in the table");
@@ -69,24 +66,22 @@ function obey(order: Exclude<ToScribe, { type: "open" }>, { folder, log, wordLis
     case "make_scratch": {
       const { tool, id } = order;
       if (!folder.hasTool(tool)) return giveUp("it was asked for a folder for a tool that it does not know");
-      try {
-        folder.makeScratch(tool, id);
-        scope.postMessage({ type: "made", id });
-      } catch (error) {
-        scope.postMessage({ type: "not_made", id, reason: reasonOf(error) });
-      }
+      answer(folder.makeScratch(tool, id), { type: "made", id }, (reason) => {
+        return { type: "not_made", id, reason };
+      });
       break;
     }
     case "remove_scratch": {
       const { tool, id } = order;
-      inTurn(() => folder.removeScratch(tool, id), { type: "removed", id }, (reason) => {
+      if (!folder.hasTool(tool)) return giveUp("it was told of a folder of a tool that it does not know");
+      answer(folder.removeScratch(tool, id), { type: "removed", id }, (reason) => {
         return { type: "not_removed", id, reason };
       });
       break;
     }
     case "forget": {
       const { nonce } = order;
-      inTurn(() => folder.forget(nonce), { type: "forgotten", nonce }, (reason) => {
+      answer(folder.forget(nonce), { type: "forgotten", nonce }, (reason) => {
         return { type: "not_forgotten", nonce, reason };
       });
       break;
@@ -109,19 +104,15 @@ function obey(order: Exclude<ToScribe, { type: "open" }>, { folder, log, wordLis
       state = "deaf";
       log?.close();
       // What cannot be removed now is found by the next server.
-      inTurn(() => folder.close(), { type: "closed" }, () => ({ type: "closed" }));
+      answer(folder.close(), { type: "closed" }, () => ({ type: "closed" }));
       break;
   }
 }
 
-/** Does one removal after the others, and answers. */
-function inTurn(
-  remove: () => Promise<void>,
-  done: FromScribe,
-  failed: (reason: string) => FromScribe,
-): void {
-  removals = removals.then(remove).then(() => done, (error) => failed(reasonOf(error)))
-    .then((answer) => scope.postMessage(answer));
+/** Answers when the work, which has begun, is done. */
+function answer(work: Promise<void>, done: FromScribe, failed: (reason: string) => FromScribe): void {
+  void work.then(() => done, (error) => failed(reasonOf(error)))
+    .then((message) => scope.postMessage(message));
 }
 
 function reasonOf(error: unknown): string {

@@ -17,9 +17,13 @@ import {
 } from "./warden_protocol.ts";
 import { WARDEN_URL } from "./workers.ts";
 
-/** How often the warden is asked whether it lives, and how long its answer may take; milliseconds. */
-const HEARTBEAT_MS = 1000;
-const SILENCE_MS = 5000;
+/**
+ * The warden is asked whether it lives, and its answer looked for after each of these, in milliseconds; then it counts as
+ * dead. The last is short: when the whole process was stopped meanwhile, the answer waits to be read, and is read
+ * between the last two.
+ */
+const LOOK_AFTER_MS = [1000, 8000, 1000] as const;
+const SILENCE_MS = LOOK_AFTER_MS.reduce((sum, ms) => sum + ms, 0);
 
 /** How long the end may wait for the last processes: as long as the warden insists, and a little. */
 const CLOSE_MS = 6000;
@@ -103,7 +107,6 @@ export class Warden implements CompartmentWarden {
     this.#undertaker = tier === "kernel" ? port1 : null;
     if (tier === "basic") port1.close();
     this.#send({ type: "open", tier, nonce, undertaker: port2 }, [port2]);
-    if (this.#pings === 0) this.#beat();
     return this.#opened.promise;
   }
 
@@ -161,9 +164,12 @@ export class Warden implements CompartmentWarden {
   #receive(message: FromWarden): void {
     switch (message.type) {
       case "opened":
-        return this.#opened.resolve(message.kernel);
       case "not_opened":
-        return this.#opened.reject(new Error(message.reason));
+        // Asked from now on: before, its module may still have been compiled, and its start has a time limit of its own.
+        if (this.#pings === 0) this.#beat();
+        if (message.type === "opened") this.#opened.resolve(message.kernel);
+        else this.#opened.reject(new Error(message.reason));
+        return;
       case "made":
         return this.#compartments.get(message.tool)?.made();
       case "not_made":
@@ -186,20 +192,17 @@ export class Warden implements CompartmentWarden {
     }
   }
 
-  /** Asks, and counts silence. As the whole process may have been stopped, the answer gets a second chance. */
+  /** Asks, and looks for the answer. */
   #beat(): void {
     this.#send({ type: "ping", count: ++this.#pings });
-    const asked = this.#pings;
-    const answered = () => this.#pongs >= asked;
-    this.#cancelHeartbeat = this.#clock.after(HEARTBEAT_MS, () => {
-      if (answered()) return this.#beat();
-      this.#cancelHeartbeat = this.#clock.after(SILENCE_MS - 2 * HEARTBEAT_MS, () => {
-        if (answered()) return this.#beat();
-        this.#cancelHeartbeat = this.#clock.after(HEARTBEAT_MS, () => {
-          if (answered()) return this.#beat();
-          this.#lose(`the warden has not answered for ${SILENCE_MS / 1000} s`);
-        });
-      });
+    this.#lookForAnswer(this.#pings, LOOK_AFTER_MS);
+  }
+
+  #lookForAnswer(ping: number, [nextMs, ...laterMs]: readonly number[]): void {
+    if (nextMs === undefined) return this.#lose(`the warden has not answered for ${SILENCE_MS / 1000} s`);
+    this.#cancelHeartbeat = this.#clock.after(nextMs, () => {
+      if (this.#pongs >= ping) this.#beat();
+      else this.#lookForAnswer(ping, laterMs);
     });
   }
 

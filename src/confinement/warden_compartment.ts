@@ -2,9 +2,23 @@
  * A compartment, from the warden's side: makes the worker, judges its self-test, lets its programs go on when their
  * limits have landed, and ends it with everything that runs in it.
  *
+ * How a program starts. Three words about it come in any order, and meet in `settle`:
+ *
+ *     server -> warden        begin RUN       its ceilings
+ *     compartment -> warden   spawning RUN    the next process that I start is this run's
+ *     compartment             posix_spawn(3): makes the process, and waits for its execve(2)
+ *     process -> kernel       execve(2): stopped by the filter, which notifies the listener
+ *     kernel -> warden        notification    of this process; `#judge`
+ *     warden -> process       setpgid, ceilings, mark; `land`
+ *     warden -> kernel        continue, or EPERM
+ *     compartment -> warden   spawned RUN     it goes on; or not_spawned RUN, and why is asked
+ *
+ * `#spawning` and `#waiting` hold what has come of the second and the third. A compartment starts one program at a time,
+ * as its thread waits in posix_spawn, so one of each is enough.
+ *
  * @module
  */
-import { ERRNO, errnoName, type LiveKernel } from "./linux/kernel.ts";
+import { again, ERRNO, errnoName, type LiveKernel } from "./linux/kernel.ts";
 import { type Notification, NOTIFICATION_IOCTL, responseBytes } from "./linux/seccomp.ts";
 import type { Listeners } from "./listeners.ts";
 import {
@@ -209,7 +223,7 @@ export class WardenCompartment {
   #stillWaits({ id }: Notification): boolean {
     if (this.#tier === null || this.#listener === null) return false;
     const bytes = new Uint8Array(new BigUint64Array([id]).buffer);
-    return this.#tier.kernel.call("ioctl", this.#listener, NOTIFICATION_IOCTL.isValid, bytes) === 0;
+    return again(this.#tier.kernel, "ioctl", this.#listener, NOTIFICATION_IOCTL.isValid, bytes) === 0;
   }
 
   #answer(notification: Notification, refusal: string | null): void {
@@ -217,6 +231,6 @@ export class WardenCompartment {
     if (this.#tier === null || this.#listener === null) return;
     const response = responseBytes(notification.id, refusal === null ? "continue" : { errno: ERRNO.EPERM });
     // Fails when the process was killed meanwhile; then there is nobody to answer.
-    this.#tier.kernel.call("ioctl", this.#listener, NOTIFICATION_IOCTL.send, response);
+    again(this.#tier.kernel, "ioctl", this.#listener, NOTIFICATION_IOCTL.send, response);
   }
 }

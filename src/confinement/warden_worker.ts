@@ -19,7 +19,7 @@ import { openCgroups } from "./linux/cgroup.ts";
 import { errnoName, openKernel } from "./linux/kernel.ts";
 import { Listeners } from "./listeners.ts";
 import { landlockAbi } from "./linux/landlock.ts";
-import { NOTIFICATION_BYTES, RESPONSE_BYTES, SECCOMP } from "./linux/seccomp.ts";
+import { unknownNotifications } from "./linux/seccomp.ts";
 import type { Tier } from "./tier.ts";
 import { Turns } from "./turns.ts";
 import { type CompartmentTerms, type FromWarden, isToWarden, type ToWarden } from "./warden_protocol.ts";
@@ -117,15 +117,8 @@ function open(wanted: Tier, nonce: string, undertaker: MessagePort): FromWarden 
   const no = (reason: string): FromWarden => ({ type: "not_opened", reason });
   const kernel = openKernel();
   if ("reason" in kernel) return no(kernel.reason);
-  const sizes = new Uint8Array(6);
-  const sized = kernel.call("seccomp", SECCOMP.getNotificationSizes, 0, sizes);
-  if (sized < 0) return no(`the kernel has no seccomp notifications: ${errnoName(-sized)}`);
-  const [notification, response] = new Uint16Array(sizes.buffer);
-  if (notification !== NOTIFICATION_BYTES || response !== RESPONSE_BYTES) {
-    return no(
-      `the kernel's seccomp notifications have ${notification} and ${response} bytes, which is not known`,
-    );
-  }
+  const unknown = unknownNotifications(kernel);
+  if (unknown !== null) return no(unknown);
   const dumpable = kernel.call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (dumpable < 0) return no(`PR_SET_DUMPABLE: ${errnoName(-dumpable)}`);
   const cgroups = openCgroups(kernel, nonce);

@@ -25,7 +25,12 @@ export interface ClassificationRules {
   readonly timeoutMs: number;
   /** A deadline that the caller made shorter says nothing about the tool's health. */
   readonly callerShortened: boolean;
+  /** The address space that each process had, in MiB; null when it was not limited. */
+  readonly memoryMb: number | null;
 }
+
+/** The signals, and the exit code of the dynamic loader (ld.so(8)), by which programs end that are out of memory too. */
+const OUT_OF_MEMORY: readonly (string | number | null)[] = ["SIGSEGV", "SIGBUS", "SIGABRT", "SIGKILL", 127];
 
 /** The signals by which the kernel says that a ceiling was reached; setrlimit(2). */
 const CEILING_SIGNALS: Readonly<Record<string, string>> = {
@@ -64,7 +69,8 @@ export function classify(ending: Ending, rules: ClassificationRules): Classifica
   if (ending.code === null) {
     return {
       outcome: "killed",
-      error: `${toolName} was ended by ${ending.signal}${CEILING_SIGNALS[ending.signal ?? ""] ?? ""}`,
+      error: `${toolName} was ended by ${ending.signal}${CEILING_SIGNALS[ending.signal ?? ""] ?? ""}` +
+        memoryHint(ending.signal, rules),
       errorType: "resource_exhausted",
       breaker: "failure",
     };
@@ -74,8 +80,14 @@ export function classify(ending: Ending, rules: ClassificationRules): Classifica
   }
   return {
     outcome: "failure",
-    error: `${toolName} ended with exit code ${ending.code}`,
+    error: `${toolName} ended with exit code ${ending.code}${memoryHint(ending.code, rules)}`,
     errorType: "execution_error",
     breaker: rules.targetExitCodes.includes(ending.code) ? "excluded" : "failure",
   };
+}
+
+function memoryHint(how: string | number | null, { memoryMb }: ClassificationRules): string {
+  return memoryMb !== null && OUT_OF_MEMORY.includes(how)
+    ? `; if that was for want of memory, raise limits.memory_mb (now ${memoryMb})`
+    : "";
 }

@@ -31,6 +31,7 @@ export function manualOf(entry: ToolboxEntry, policy: TargetPolicy, tier: Wanted
     `State: ${state}`,
     `Time-out: ${tool.timeoutSec} s`,
     `Limits: ${describeLimits(tool.limits)}`,
+    ...(manifest.helpers.length === 0 ? [] : [`May execute: ${manifest.helpers.join(", ")}, and itself`]),
     `Runs at once: ${tool.concurrency}; waiting: at most ${tool.maxQueue}`,
     ...[...tool.forms].flatMap(([mode, form]) => [
       ...(mode === NO_MODE ? [] : ["", `Mode ${mode}: ${manifest.modes[mode]!.description}`]),

@@ -20,6 +20,7 @@ import { classify } from "./classify.ts";
 import { type Lookups, planWithLookups } from "./lookups.ts";
 import type { Plan, RunRequest } from "./plan.ts";
 import { lostEnding, report } from "./report.ts";
+import { startFailure } from "./start_failure.ts";
 import { no, type Step } from "./step.ts";
 import { findTool, isOffered, type Toolbox, type ToolboxEntry, unavailability } from "./toolbox.ts";
 
@@ -205,6 +206,11 @@ export class Pipeline {
     logger.info("run started", { ...about, target: plan.target });
     // Arguments may hold a caller's secrets, such as a header with a token.
     logger.debug("arguments", { ...about, args: plan.args });
+    const ceilings = ceilingsOf(
+      tool.limits,
+      plan.timeoutMs + settings.killGraceMs,
+      enforced.treeCeilings,
+    );
     const execution = await executor.run(
       {
         id: runId,
@@ -214,7 +220,7 @@ export class Pipeline {
         killGraceMs: settings.killGraceMs,
         maxBytes: { stdout: settings.maxStdoutBytes, stderr: settings.maxStderrBytes },
         onFlood: settings.onFlood,
-        ...ceilingsOf(tool.limits, plan.timeoutMs + settings.killGraceMs, enforced.treeCeilings),
+        ...ceilings,
       },
       context.signal,
       context.onOutput,
@@ -224,17 +230,15 @@ export class Pipeline {
       return refuse(CANCELLED_BEFORE);
     }
     if (execution.status === "not_started") {
+      // Nothing ran, so that nothing is known of the tool: each caller is told the reason, and no breaker hides it.
       admission.record({
         outcome: "failure",
         error: execution.reason,
         errorType: "not_found",
-        breaker: "failure",
+        breaker: "excluded",
       });
-      return refuse({
-        condition: "unavailable",
-        error: `${tool.name} could not be started: ${execution.reason}`,
-        remedy: `Check that ${availability.path} is there and can be executed.`,
-      });
+      logger.warn("a program could not be started", { ...about, reason: execution.reason });
+      return refuse(startFailure(tool.name, availability.path, enforced.tier, execution));
     }
     const ending = execution.status === "ended" ? execution.ending : lostEnding(execution);
     const classification = execution.status === "ended"
@@ -244,6 +248,7 @@ export class Pipeline {
         targetExitCodes: tool.manifest.target_exit_codes,
         timeoutMs: plan.timeoutMs,
         callerShortened: plan.callerShortened,
+        memoryMb: enforced.tier === "kernel" ? tool.limits.memoryMb : null,
       })
       : {
         outcome: "failure",
@@ -261,6 +266,7 @@ export class Pipeline {
         plan,
         waitedMs: admission.waitedMs,
         tier: enforced.tier,
+        ceilings: ceilings.ceilings,
       },
       { ending, output: execution.output },
       classification,

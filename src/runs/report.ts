@@ -6,11 +6,14 @@
 import { parsers } from "../catalog/parsers/registry.ts";
 import type { Execution } from "../confinement/compartment.ts";
 import type { Ending } from "../confinement/protocol.ts";
+import type { Ceilings } from "../confinement/linux/ceilings.ts";
 import type { Tier } from "../confinement/tier.ts";
 import type { RunResult } from "../core/result.ts";
 import type { Classification } from "./classify.ts";
 import type { Plan } from "./plan.ts";
 import type { ToolboxEntry } from "./toolbox.ts";
+
+const MIB = 1_048_576;
 
 /** Puts the contract's result together. */
 export async function report(
@@ -22,6 +25,7 @@ export async function report(
     readonly plan: Plan;
     readonly waitedMs: number;
     readonly tier: Tier;
+    readonly ceilings: Ceilings;
   },
   ended: { readonly ending: Ending; readonly output: { stdout: Uint8Array; stderr: Uint8Array } },
   { outcome, error, errorType }: Classification,
@@ -55,7 +59,18 @@ export async function report(
     error_type: errorType,
     correlation_id: run.correlationId,
     parsed: parsed as Record<string, unknown> | null,
-    metadata: { confinement: run.tier, output_held_open: ending.heldOpen, parser: parserName ?? null },
+    metadata: {
+      confinement: run.tier,
+      // What each process was held to, in the units of the configuration.
+      limits: run.tier === "basic" ? null : {
+        memory_mb: run.ceilings.memoryBytes / MIB,
+        cpu_sec: run.ceilings.cpuSec,
+        open_files: run.ceilings.openFiles,
+        file_size_mb: run.ceilings.fileBytes / MIB,
+      },
+      output_held_open: ending.heldOpen,
+      parser: parserName ?? null,
+    },
   };
   return { result, summary: parser !== null && parsed !== null ? parser.summarize(parsed) : null };
 }

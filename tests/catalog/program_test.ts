@@ -100,6 +100,40 @@ Deno.test("program: what may not be looked at is told so, and not passed over fo
   assert.match(found.remedy, /bulkhead permissions/);
 });
 
+Deno.test("program: what the system itself forbids has another remedy than a missing flag", () => {
+  const { files } = fileSystem(folders);
+  const closed = {
+    ...files,
+    stat: () => {
+      throw new Deno.errors.PermissionDenied("closed");
+    },
+  };
+  const found = findProgram("/opt/closed/tool", undefined, closed, SELF);
+  assert(found.status === "unreadable");
+  assert.match(found.remedy, /^Let the server's user search the folders above it/);
+});
+
+Deno.test("program: one that only another user may execute is told so", () => {
+  for (const mode of [0o700, 0o744, 0o4700]) {
+    const found = search({ "/usr/bin/tool": { mode } });
+    assert(found.status === "unreadable", mode.toString(8));
+    assert.match(found.remedy, /^Make it readable and executable for the server's user/);
+    for (const uid of [0, null]) {
+      assert.equal(search({ "/usr/bin/tool": { mode } }, "tool", { uid, gid: 1000 }).status, "found");
+    }
+    assert.equal(search({ "/usr/bin/tool": { mode, uid: 1000 } }).status, "found");
+  }
+  // A group may be one of ours: that is not known here.
+  for (const mode of [0o750, 0o711]) assert.equal(search({ "/usr/bin/tool": { mode } }).status, "found");
+});
+
+Deno.test("program: a file that is there and not executable is not called missing", () => {
+  const found = search({ "/usr/sbin/tool": { mode: 0o644 }, "/bin/tool": { mode: 0o600 } });
+  assert(found.status === "missing");
+  assert.equal(found.reason, "/usr/sbin/tool is there, but it is not executable");
+  assert.match(found.remedy, /^Make it executable/);
+});
+
 Deno.test("program: a folder behind a link that may not be looked at is told so", () => {
   const { files } = fileSystem({ ...folders, "/usr/bin/tool": { link: "/opt/t/tool" }, "/opt/t/tool": {} }, [
     "/opt/t",

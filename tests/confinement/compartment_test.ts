@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Compartment, type Execution } from "../../src/confinement/compartment.ts";
+import { Compartment, CompartmentGone, type Execution } from "../../src/confinement/compartment.ts";
 import type { Order } from "../../src/confinement/protocol.ts";
 import { flush } from "../support/engine.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -224,7 +224,17 @@ Deno.test("compartment: one that cannot be confined is gone, and says why", asyn
   opened.compartment.notMade("Landlock: EPERM", false);
   assert.match(opened.compartment.death!, /Landlock: EPERM/);
   assert.deepEqual(await execution, { status: "not_started", reason: opened.compartment.death });
-  await assert.rejects(opened.compartment.ready, /Landlock: EPERM/);
+  await assert.rejects(opened.compartment.ready, /^Error: the tool cannot be confined: Landlock: EPERM$/);
+});
+
+Deno.test("compartment: where the machine confines nothing, that is said, and nothing of the one tool", async () => {
+  using opened = open({ isUp: false });
+  opened.compartment.notMade("seccomp: EBUSY", true);
+  assert.equal(opened.compartment.death, "seccomp: EBUSY");
+  await assert.rejects(
+    opened.compartment.ready,
+    (error) => error instanceof CompartmentGone && error.machine && error.message === "seccomp: EBUSY",
+  );
 });
 
 Deno.test("compartment: one that does not answer is asked twice, then dropped, and made again", async () => {

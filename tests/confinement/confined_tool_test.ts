@@ -44,6 +44,7 @@ Deno.test("confined tool: a run's folder is its working folder and home, and is 
   coming.resolve(compartment);
   const order = orderOf({ id: "r" });
   const running = tool.run(order, never);
+  await flush();
   folders[0]!.resolve({ id: "f", path: "/scratch/f" });
   assert.equal((await running).status, "ended");
   assert.deepEqual(seen, [{ cwd: "/scratch/f", home: "/scratch/f", temporary: "/scratch/f" }]);
@@ -60,28 +61,37 @@ for (const answer of [{ status: "not_started", reason: "no" }, { status: "cancel
     const { tool, compartment, coming, folders, removed } = play(answer);
     coming.resolve(compartment);
     const running = tool.run(orderOf(), never);
+    await flush();
     folders[0]!.resolve({ id: "f", path: "/scratch/f" });
     assert.deepEqual(await running, answer);
     assert.deepEqual(removed, ["probe/f"]);
   });
 }
 
-for (const waits of ["its compartment", "its folder"] as const) {
-  Deno.test(`confined tool: a run that is cancelled while it waits for ${waits} starts nothing, and its folder goes`, async () => {
-    const { tool, compartment, coming, folders, removed, seen } = play();
-    const controller = new AbortController();
-    const running = tool.run(orderOf(), controller.signal);
-    if (waits === "its folder") coming.resolve(compartment);
-    else folders[0]!.resolve({ id: "f", path: "/scratch/f" });
-    await flush();
-    controller.abort();
-    assert.deepEqual(await running, { status: "cancelled" });
-    coming.resolve(compartment);
-    folders[0]!.resolve({ id: "f", path: "/scratch/f" });
-    await flush();
-    assert.deepEqual([seen, removed], [[], ["probe/f"]]);
-  });
-}
+Deno.test("confined tool: a run that is cancelled while it waits for its compartment starts nothing, and has no folder", async () => {
+  const { tool, compartment, coming, folders, seen } = play();
+  const controller = new AbortController();
+  const running = tool.run(orderOf(), controller.signal);
+  await flush();
+  controller.abort();
+  assert.deepEqual(await running, { status: "cancelled" });
+  coming.resolve(compartment);
+  await flush();
+  assert.deepEqual([seen, folders], [[], []]);
+});
+
+Deno.test("confined tool: a run that is cancelled while it waits for its folder starts nothing, and its folder goes", async () => {
+  const { tool, compartment, coming, folders, removed, seen } = play();
+  const controller = new AbortController();
+  coming.resolve(compartment);
+  const running = tool.run(orderOf(), controller.signal);
+  await flush();
+  controller.abort();
+  assert.deepEqual(await running, { status: "cancelled" });
+  folders[0]!.resolve({ id: "f", path: "/scratch/f" });
+  await flush();
+  assert.deepEqual([seen, removed], [[], ["probe/f"]]);
+});
 
 Deno.test("confined tool: without compartment or folder nothing starts, and the reason is told", async () => {
   const none = play();
@@ -89,9 +99,15 @@ Deno.test("confined tool: without compartment or folder nothing starts, and the 
   none.coming.reject(new CompartmentGone("no tier", true));
   assert.deepEqual(await none.tool.run(orderOf(), never), { status: "not_started", reason: "no tier" });
   assert.equal(none.tool.death, "no tier");
+  assert.deepEqual(none.folders, []);
   const full = play();
   full.coming.resolve(full.compartment);
   const running = full.tool.run(orderOf(), never);
+  await flush();
   full.folders[0]!.reject(new Error("the disk is full"));
-  assert.deepEqual(await running, { status: "not_started", reason: "the disk is full" });
+  assert.deepEqual(await running, {
+    status: "not_started",
+    reason: "the disk is full",
+    lacks: "folder",
+  });
 });

@@ -11,7 +11,6 @@ const TOOL = {
   program: PROGRAM,
   executables: [PROGRAM, "/lib64/ld-linux-x86-64.so.2"].flatMap((path) => realPath(path)),
   capabilities: [],
-  concurrency: 1,
 };
 
 function realPath(path: string): string[] {
@@ -22,24 +21,24 @@ function realPath(path: string): string[] {
   }
 }
 
+const OPTIONS = {
+  tier: "auto",
+  tools: [TOOL],
+  uid: Deno.uid(),
+  logFile: null,
+  wordListFolders: [],
+  libc: LIBC_PATHS,
+  sources: SOURCES,
+  clock: systemClock,
+} as const;
+
 /** Starts confinement in a folder of the test's own, and ends it. */
 async function withConfinement(
   changes: Partial<ConfinementOptions>,
   test: (confinement: Confinement) => Promise<void>,
 ): Promise<void> {
   const stateFolder = Deno.realPathSync(Deno.makeTempDirSync());
-  const confinement = new Confinement({
-    tier: "auto",
-    tools: [TOOL],
-    stateFolder,
-    uid: Deno.uid(),
-    logFile: null,
-    wordListFolders: [],
-    libc: LIBC_PATHS,
-    sources: SOURCES,
-    clock: systemClock,
-    ...changes,
-  });
+  const confinement = new Confinement({ ...OPTIONS, stateFolder, ...changes });
   try {
     await test(confinement);
   } finally {
@@ -112,4 +111,12 @@ Deno.test("confinement: a state folder that is not ours is refused", options, as
     await assert.rejects(confinement.decided, NotConfined);
   });
   Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("confinement: without knowing who we are, no state folder is taken for ours", options, () => {
+  assert.throws(
+    () => new Confinement({ ...OPTIONS, stateFolder: "/nonexistent/state", uid: null }),
+    (error) =>
+      error instanceof NotConfined && /own user cannot be told.*bulkhead permissions/.test(error.message),
+  );
 });

@@ -141,10 +141,21 @@ Deno.test("a program or loader that is missing, unreadable or not named absolute
   assert.deepEqual(executableFiles(["/p"], unreadable), {
     ok: false,
     reason: 'Cannot tell which files "/p" executes: not yours',
+    remedy:
+      "Make it readable and executable for the server's user, or name another program in tools.overrides.",
   });
+  const notGranted: ProgramFiles = {
+    ...unreadable,
+    readHead: () => {
+      throw new Deno.errors.NotCapable("not granted");
+    },
+  };
+  const missing = executableFiles(["/p"], notGranted);
+  assert.match(missing.ok ? "" : missing.remedy, /^Start with the flags/);
   assert.deepEqual(executableFiles(["curl"], play({ curl: STATIC })), {
     ok: false,
     reason: 'Cannot tell which files "curl" executes: "curl" is not an absolute path',
+    remedy: "Name another program in tools.overrides, or choose confinement.tier: basic.",
   });
 });
 

@@ -19,7 +19,7 @@ import { orderOf } from "./fake_inside.ts";
 export const SHELL = "/bin/sh";
 
 /** What the shell may start in tier kernel. `id` is not among them. */
-const HELPERS = ["cat", "env", "head", "rm", "setsid", "sleep", "true"].map((name) => `/usr/bin/${name}`);
+const HELPERS = ["cat", "env", "head", "rm", "sleep", "timeout", "true"].map((name) => `/usr/bin/${name}`);
 
 const SOURCES = decodeURIComponent(new URL("../../src", import.meta.url).pathname);
 

@@ -122,7 +122,11 @@ Deno.test("run grants: no kind is granted as a whole, and no code comes from the
 
 Deno.test("compiled grants: every place where a catalog program may be, once, and no other program", () => {
   const { run } = compiledGrants(["nmap", "/opt/x/tool", "nmap"]);
-  assert.deepEqual(run, [...PROGRAM_FOLDERS.map((folder) => `${folder}/nmap`), "/opt/x/tool"]);
+  assert.deepEqual(run, [
+    ...PROGRAM_FOLDERS.map((folder) => `${folder}/nmap`),
+    "/opt/x/tool",
+    ...PROGRAM_FOLDERS.map((folder) => `${folder}/getent`),
+  ]);
 });
 
 Deno.test("compiled grants: loopback and libc alone; files are given up after the start", () => {

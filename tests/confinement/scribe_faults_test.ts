@@ -34,7 +34,7 @@ function openFake() {
     const scribe = new Scribe({
       stateFolder: "/state",
       nonce: "ab",
-      tools: [{ name: "nmap", concurrency: 1 }],
+      tools: ["nmap"],
       uid: 0,
       logFile: { path: "/log", maxBytes: 1, backups: 0 },
       wordListFolders: [],
@@ -115,11 +115,26 @@ Deno.test("scribe: closing takes a second at most", async () => {
 Deno.test("scribe: a folder that cannot be made fails the run that waits for it", async () => {
   const { scribe, worker, say } = openFake();
   say({ type: "opened", dead: [] });
-  const [, first] = worker.orders;
+  const making = [scribe.makeScratch("nmap"), scribe.makeScratch("nmap")];
+  await scribe.opened;
+  await Promise.resolve();
+  const [, first, second] = worker.orders;
   say({ type: "not_made", id: first!.id, reason: "no space" });
+  say({ type: "made", id: second!.id });
+  await assert.rejects(making[0]!, /^Error: no space$/);
+  assert.equal((await making[1]!).path, `/state/servers/ab/scratch/nmap/${second!.id}`);
+});
+
+Deno.test("scribe: a folder that comes while it closes is nobody's", async () => {
+  const { scribe, worker, say, deaths } = openFake();
+  say({ type: "opened", dead: [] });
   const making = scribe.makeScratch("nmap");
   await scribe.opened;
   await Promise.resolve();
-  for (const { id } of worker.orders.slice(2)) say({ type: "not_made", id, reason: "no space" });
-  await assert.rejects(making, /^Error: no space$/);
+  const closed = scribe.close();
+  await assert.rejects(making, /the scribe is closing/);
+  say({ type: "made", id: worker.orders[1]!.id });
+  say({ type: "closed" });
+  await closed;
+  assert.deepEqual(deaths, []);
 });

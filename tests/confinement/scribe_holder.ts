@@ -9,7 +9,7 @@ const [stateFolder, nonce] = Deno.args as [string, string];
 const scribe = new Scribe({
   stateFolder,
   nonce,
-  tools: [{ name: "nmap", concurrency: 1 }],
+  tools: ["nmap"],
   uid: null,
   logFile: null,
   wordListFolders: [],

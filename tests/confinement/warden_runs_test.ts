@@ -142,6 +142,21 @@ Deno.test("runs: the limits hold as far as the server could give them", () => {
   assert.equal(kernel.open, 0);
 });
 
+for (const [own, left] of [[40n, 30n], [1000n, 750n], [1024n, 768n], [30_000n, 29_744n]] as const) {
+  Deno.test(`runs: of ${own} processes that the user may have, programs may have ${left}`, () => {
+    const { kernel, server, fork } = machine();
+    server.limits.set(RESOURCE.processes, [own, own]);
+    const runs = new WardenRuns(kernel, NONCE, null);
+    runs.begin(termsOf("a"));
+    const child = fork();
+    assert.equal(runs.land("a", child.pid), null);
+    assert.deepEqual(child.limits.get(RESOURCE.processes), [left, left]);
+    assert.equal(runs.limitsHold("a", child.pid), true);
+    child.limits.set(RESOURCE.processes, [own, own]);
+    assert.equal(runs.limitsHold("a", child.pid), false);
+  });
+}
+
 Deno.test("runs: where the mark cannot be set there is no tier kernel", () => {
   for (const limit of [0n, 1024n, runTag(NONCE, 2 ** 24 - 1) - 1n]) {
     const kernel = new FakeProcessKernel();

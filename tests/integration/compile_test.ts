@@ -24,8 +24,10 @@ async function run(program: string, args: readonly string[], env?: Record<string
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
+const COMPILE = ["run", "--quiet", "-P=build", `${ROOT}scripts/compile.ts`];
+
 function compile(...args: string[]) {
-  return run(Deno.execPath(), ["run", "--quiet", "-P=build", `${ROOT}scripts/compile.ts`, ...args]);
+  return run(Deno.execPath(), [...COMPILE, ...args]);
 }
 
 /** Compiles the manifests in `tools` to `bulkhead`, and runs that with nothing of our environment. */
@@ -35,7 +37,12 @@ async function compiled(folder: TestFolder) {
   assert.equal(code, 0, stderr);
   assert.match(stdout, /: \d+ MiB, with \d+ manifests? of your own\n$/);
   return (...args: string[]) =>
-    run(binary, args, { PATH: "/nonexistent", HOME: "/nonexistent", XDG_STATE_HOME: STATE_HOME });
+    run(binary, args, {
+      PATH: "/nonexistent",
+      HOME: "/nonexistent",
+      XDG_STATE_HOME: STATE_HOME,
+      TMPDIR: `${folder.path}/tmp`,
+    });
 }
 
 Deno.test(
@@ -74,6 +81,27 @@ Deno.test(
 );
 
 Deno.test(
+  "compile: what fails leaves the executable that there was, and names the base",
+  options,
+  async () => {
+    using folder = new TestFolder();
+    const works = folder.script("bulkhead", "echo it works");
+    // A base that is not there, and one that is none: then something is made that does not start.
+    for (const base of ["/nonexistent/denort", "/etc/hostname"]) {
+      const args = [...COMPILE, "--output", works];
+      const { code, stderr } = await run(Deno.execPath(), args, { ...Deno.env.toObject(), DENORT_BIN: base });
+      assert.equal(code, 1, stderr);
+      assert.match(
+        stderr,
+        new RegExp(`DENORT_BIN is ${base}; it must be the base of Deno ${Deno.version.deno}`),
+      );
+      assert.equal(folder.read("bulkhead"), "#!/bin/sh\necho it works\n");
+      assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["bulkhead"]);
+    }
+  },
+);
+
+Deno.test(
   "compile: the executable holds the manifests and may start their programs, and no other",
   options,
   async () => {
@@ -81,6 +109,7 @@ Deno.test(
     using folder = new TestFolder();
     const script = folder.script("bin/stand_in", `echo "for $1"`);
     folder.write("tools/stand_in.yaml", standInManifest("stand_in", script, "first: [lab]\nhelpers: [id]"));
+    Deno.mkdirSync(`${folder.path}/tmp`);
     const bulkhead = await compiled(folder);
 
     const listed = await bulkhead("tools");
@@ -88,6 +117,8 @@ Deno.test(
     assert.match(listed.stdout, /^nmap /m);
     const { stdout, stderr } = await bulkhead("call", "stand_in", "--json");
     assert.equal(JSON.parse(stdout).stdout, "for lab\n", stderr);
+    // A cache of compiled code would be there, for anybody to have put there first.
+    assert.deepEqual([...Deno.readDirSync(`${folder.path}/tmp`)], []);
     assert.equal(
       JSON.parse((await bulkhead("tools", "stand_in", "--json")).stdout).declared_in,
       "embedded/stand_in.yaml",

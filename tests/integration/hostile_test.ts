@@ -25,6 +25,7 @@ function writeManifests(folder: TestFolder, program: string, mark: string): void
   tool("hostile_grab", ["grab", "."]);
   tool("hostile_limits", ["limits"]);
   tool("hostile_against", ["against", "parent"]);
+  tool("hostile_attributes", ["attributes", folder.write("there", "there\n"), folder.path]);
   tool("hostile_neighbour", ["neighbour", "1500"]);
   tool("hostile_leaderless", ["leaderless", "-", mark]);
   for (const kind of TREES) {
@@ -98,6 +99,10 @@ async function assertHeld(server: Server, mark: string): Promise<void> {
     Object.keys(all).filter((name) => all[name] === "ok" && name !== "unshare_user");
   assert.deepEqual(succeeded(limits), []);
   assert.deepEqual(succeeded(results((await execute(server, "hostile_against")).stdout)), []);
+
+  const attributes = results((await execute(server, "hostile_attributes")).stdout);
+  assert.ok("lease_write" in attributes && "futimens" in attributes && "setsid" in attributes);
+  assert.deepEqual(new Set(Object.values(attributes)), new Set(["EPERM"]));
 
   for (const neighbour of await Promise.all(neighbours)) {
     assert.deepEqual([neighbour.outcome, neighbour.returncode], ["success", 0], JSON.stringify(neighbour));

@@ -13,7 +13,11 @@ import { LIBC_PATHS, openKernel } from "../../src/confinement/linux/kernel.ts";
 import { workerSourceFolder } from "../../src/confinement/permissions.ts";
 import { Probe } from "../../src/confinement/proofs.ts";
 import { scribePermissions } from "../../src/confinement/scribe.ts";
-import { compartmentPermissions, wardenPermissions } from "../../src/confinement/workers.ts";
+import {
+  compartmentPermissions,
+  undertakerPermissions,
+  wardenPermissions,
+} from "../../src/confinement/workers.ts";
 
 const setup = readSetup({ tools: [], allowTargets: ["loopback"] }, systemIo);
 const kernel = openKernel();
@@ -34,12 +38,16 @@ const allowed = (attempts: readonly Attempt[]) =>
 
 // All this before there are compartments: while they come up they copy what this process has open, pipes too.
 const before = allowed(await tryAll(plan));
-const inside = async (permissions: Deno.PermissionOptionsObject) =>
-  allowed(await new Probe(permissions).tryAll(plan));
+const inside = async (permissions: Deno.PermissionOptionsObject, givesUp: string | null = null) => {
+  const { neverHeld, attempts } = await new Probe(permissions).tryAll(plan, givesUp);
+  if (neverHeld !== null) throw new Error(neverHeld);
+  return allowed(attempts);
+};
 const threads = {
   // What a compartment still has when it takes its first order: it is made with libc, and gives it up.
-  compartment: await inside(compartmentPermissions("/usr/bin/curl", null)),
+  compartment: await inside(compartmentPermissions("/usr/bin/curl", libc), libc),
   warden: await inside(wardenPermissions(["/usr/bin/curl", "/usr/bin/openssl"], LIBC_PATHS, sources)),
+  undertaker: await inside(undertakerPermissions(libc)),
   scribe: await inside(scribePermissions(setup.stateFolder!, null, [])),
 };
 const engine = await startEngine(setup, null, systemIo);

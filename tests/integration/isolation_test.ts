@@ -28,6 +28,7 @@ Deno.test("each thread can do what the table of permissions says, and nothing el
   assert.deepEqual(before, [curl, openssl, source, write, load, "read the environment", "ask for the user"]);
   assert.deepEqual(threads.compartment, [curl]);
   assert.deepEqual(threads.warden, [curl, openssl, source, load]);
+  assert.deepEqual(threads.undertaker, [load]);
   assert.deepEqual(threads.scribe, [write]);
   assert.deepEqual(after, []);
   for (const [attempt, outcome] of Object.entries(more)) {

@@ -1,5 +1,6 @@
 /** The real nmap with scripts, through the real pipeline, against listeners of the test's own. */
 import assert from "node:assert/strict";
+import { loadCatalog } from "../../src/catalog/load.ts";
 import { connectStdio } from "./support/client.ts";
 import { certificateIn } from "./support/lab.ts";
 import { hasProgram, TestFolder } from "./support/programs.ts";
@@ -112,11 +113,12 @@ Deno.test(
       "/followed-path",
     ];
     await using connection = await connectStdio(["--allow-target", "loopback"]);
-    const { tools } = await connection.client.listTools();
-    const { scripts } = tools.find(({ name }) => name === "nmap")!.inputSchema.properties as {
-      scripts: { items: { enum: string[] } };
-    };
-    const web = scripts.items.enum.filter((name) => name.startsWith("http-"));
+    const catalog = loadCatalog([]);
+    assert.ok(catalog.ok);
+    const { scripts } =
+      catalog.manifests.find(({ manifest }) => manifest.name === "nmap")!.manifest.parameters;
+    assert.ok(scripts?.type === "list");
+    const web = scripts.values.filter((name) => name.startsWith("http-"));
     assert.ok(web.length >= 10);
     // Which place a script is sent to is chance, so each is sent everywhere.
     for (let turn = 0; turn < places.length; turn++) {

@@ -5,7 +5,7 @@ import { standInManifest, TestFolder } from "./support/programs.ts";
 
 const options = { ignore: BINARY !== null };
 
-/** A tool whose program, and a child in a session of its own, go on until they are killed. */
+/** A tool whose program, and a child in a group of its own (timeout(1) makes one), go on until they are killed. */
 function lingering(): {
   readonly folder: TestFolder;
   readonly seconds: string;
@@ -14,10 +14,10 @@ function lingering(): {
   const folder = new TestFolder();
   // The length of the sleep is what they are found by.
   const seconds = `7${crypto.getRandomValues(new Uint32Array(1))[0]}`;
-  const script = folder.script("bin/linger", `setsid sleep ${seconds} & exec sleep ${seconds}`);
+  const script = folder.script("bin/linger", `timeout 60 sleep ${seconds} & exec sleep ${seconds}`);
   folder.write(
     "tools/linger.yaml",
-    standInManifest("linger", script, "helpers: [setsid, sleep]\nlimits: { timeout_sec: 60 }"),
+    standInManifest("linger", script, "helpers: [timeout, sleep]\nlimits: { timeout_sec: 60 }"),
   );
   const config = folder.write("config.yaml", "server: { shutdown_grace_period_sec: 0.1 }\n");
   return { folder, seconds, args: ["--tools", `${folder.path}/tools`, "--config", config] };

@@ -9,6 +9,7 @@ const rules: ClassificationRules = {
   successExitCodes: [0, 1],
   timeoutMs: 2500,
   callerShortened: false,
+  memoryMb: null,
 };
 const shortened = { ...rules, callerShortened: true };
 
@@ -70,4 +71,15 @@ Deno.test("classify: each error names the tool and what ended it", () => {
   assert.equal(said({ code: 7 }), "probe ended with exit code 7");
   assert.equal(said({ code: null, signal: "SIGKILL" }), "probe was ended by SIGKILL");
   assert.equal(said({ cause: "timeout" }), "probe was stopped after its time-out of 2.5 s");
+});
+
+Deno.test("classify: what ends like a program without memory names its limit, where there is one", () => {
+  const limited = { ...rules, memoryMb: 16 };
+  for (
+    const ending of [{ code: null, signal: "SIGSEGV" }, { code: null, signal: "SIGABRT" }, { code: 127 }]
+  ) {
+    assert.match(classify(endingOf(ending), limited).error!, /raise limits\.memory_mb \(now 16\)$/);
+    assert.doesNotMatch(classify(endingOf(ending), rules).error!, /memory/);
+  }
+  assert.doesNotMatch(classify(endingOf({ code: 3 }), limited).error!, /memory/);
 });

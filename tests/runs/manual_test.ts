@@ -26,6 +26,7 @@ Probes one host.
 State: available at /usr/bin/probe
 Time-out: 60 s
 Limits: memory 512 MiB; processor time as the time-out; open files 256; file size 64 MiB; processes 9
+May execute: bash, and itself
 Runs at once: 1; waiting: at most 2
 Target: a host such as 10.0.0.5 or a network such as 10.0.0.0/24; allowed: RFC1918, .lab.internal; at most 16 addresses
 Always given: -q
@@ -69,7 +70,7 @@ Deno.test("manual: a tool without target, arguments, parameters and flags has no
   const text = manual({ tools: [bare] });
   assert.match(text, /^Target: none$/m);
   assert.match(text, /^Always given: nothing$/m);
-  assert.doesNotMatch(text, /Parameters|Flags|Declared/);
+  assert.doesNotMatch(text, /Parameters|Flags|Declared|May execute/);
 });
 
 Deno.test("manual: the limits are those in effect", () => {

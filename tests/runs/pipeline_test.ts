@@ -45,7 +45,7 @@ Deno.test("pipeline: a run that ended has exactly the contract's fields", async 
     error: null,
     error_type: null,
     parsed: null,
-    metadata: { confinement: "basic", output_held_open: false, parser: null },
+    metadata: { confinement: "basic", limits: null, output_held_open: false, parser: null },
   });
 });
 
@@ -167,13 +167,13 @@ Deno.test("pipeline: bytes that are no UTF-8 do not break a result", async () =>
   assert.equal(result.stdout, "a\ufffd\ufffd");
 });
 
-Deno.test("pipeline: a program that could not be started is a refusal, and the breaker counts it", async () => {
+Deno.test("pipeline: a program that could not be started is a refusal, which moves no breaker", async () => {
   const engine = makeEngine();
   const refusal = refusalIn(await runOnce(engine, { status: "not_started", reason: "no such file" }));
   assert.equal(refusal.condition, "unavailable");
   assert.equal(refusal.error, "probe could not be started: no such file");
   assert.match(refusal.remedy, /\/usr\/bin\/probe/);
-  assert.equal(breakerOf(engine).failures, 1);
+  assert.deepEqual(breakerOf(engine), { successes: 0, failures: 0, excluded: 1, state: "closed" });
   assert.equal(permitsOut(engine), 0);
 });
 

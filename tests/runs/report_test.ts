@@ -28,7 +28,8 @@ async function reported(execution: Execution, judged = success, parser: ParserNa
     path: "/usr/bin/probe",
     plan,
     waitedMs: 1499.6,
-    tier: "basic" as const,
+    tier: "kernel" as const,
+    ceilings: { memoryBytes: 536_870_912, cpuSec: 61, openFiles: 256, fileBytes: 67_108_864 },
   };
   return await report(run, execution, judged);
 }
@@ -38,6 +39,12 @@ Deno.test("report: what the parser made of the output, and its readable account"
   assert.deepEqual(Object.keys(result.parsed!).includes("hosts"), true);
   assert.equal(result.parsed!.incomplete, null);
   assert.equal(result.metadata.parser, "nmap_xml");
+  assert.deepEqual(result.metadata.limits, {
+    memory_mb: 512,
+    cpu_sec: 61,
+    open_files: 256,
+    file_size_mb: 64,
+  });
   assert.match(summary!, /tcp/);
 });
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -35,6 +36,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <utime.h>
 
 #define LIFE_MS 20000
 #define MIB (1024L * 1024)
@@ -105,6 +107,12 @@ static void close_all(void) {
   for (int file = 0; file < 1024; file++) close(file);
 }
 
+static void leave_group(void) { setpgid(0, 0); }
+/* Where that is refused, as far away as one may get. */
+static void leave_session(void) {
+  if (setsid() < 0) leave_group();
+}
+
 /* ---- grab: in the very first instructions, before main ---- */
 
 static void grab(const char *who, const char *folder) {
@@ -134,7 +142,7 @@ __attribute__((constructor)) static void first(int argc, char **argv) {
   pid_t child = fork();
   if (child == 0) {
     if (fork() == 0) {
-      setsid();
+      leave_session();
       grab("grandchild", argv[2]);
       _exit(0);
     }
@@ -176,14 +184,12 @@ static void chain(void (*leave)(void)) {
     else if (leave) leave();
   }
 }
-static void leave_session(void) { setsid(); }
-static void leave_group(void) { setpgid(0, 0); }
 
 static void bomb(void) {
   /* Each of them, and a child that leaves the session, goes on living. */
   while (atomic_load(&life->taken) < 60) {
     if (fork() == 0) {
-      if (fork() == 0) setsid();
+      if (fork() == 0) leave_session();
       live();
     }
     sleep_ms(1);
@@ -210,27 +216,27 @@ static void breed(const char *kind, const char *detail) {
     if (fork() == 0) live();
   } else if (!strcmp(kind, "daemon")) {
     if (fork() == 0) {
-      setsid();
+      leave_session();
       if (fork() == 0) live();
       _exit(0);
     }
   } else if (!strcmp(kind, "closed")) {
     if (fork() == 0) {
       close_all();
-      setsid();
+      leave_session();
       if (fork() == 0) live();
       _exit(0);
     }
   } else if (!strcmp(kind, "renamed")) {
     if (fork() == 0) {
       char *argv[] = {"[kworker/0:1]", "live", life_path, 0};
-      setsid();
+      leave_session();
       spawn_as(program, argv);
       _exit(94);
     }
   } else if (!strcmp(kind, "undumpable")) {
     if (fork() == 0) {
-      setsid();
+      leave_session();
       prctl(PR_SET_DUMPABLE, 0);
       prctl(PR_SET_NAME, ") Z 1 1 1 (");
       live();
@@ -246,7 +252,7 @@ static void breed(const char *kind, const char *detail) {
   } else if (!strcmp(kind, "chain_daemon")) {
     if (fork() == 0) {
       close_all();
-      setsid();
+      leave_session();
       chain(0);
     }
   } else if (!strcmp(kind, "bomb")) {
@@ -273,7 +279,7 @@ static void breed(const char *kind, const char *detail) {
       if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET) == 0 && fork() == 0) {
         for (int i = 0; i < 3; i++)
           if (fork() == 0) {
-            setsid();
+            leave_session();
             live();
           }
       }
@@ -283,7 +289,7 @@ static void breed(const char *kind, const char *detail) {
     pid_t child = fork();
     if (child == 0) {
       if (fork() == 0) {
-        setsid();
+        leave_session();
         live();
       }
       raise(SIGSTOP);
@@ -782,6 +788,88 @@ static int outside(int argc, char **argv) {
   return 0;
 }
 
+static long own_session(void) { return setsid(); }
+
+/* Numbers that the headers of this machine may not know yet. */
+#define SET_DELEGATION 1040
+#define FILE_GETATTR 468
+#define FILE_SETATTR 469
+
+/* attributes FILE FOLDER: what the owner of a file may do to it, and to those who use it, without writing to it. */
+static int attributes(int argc, char **argv) {
+  (void)argc;
+  const char *path = argv[2];
+  int file = open(path, O_RDONLY), folder = open(argv[3], O_RDONLY | O_DIRECTORY);
+  if (file < 0 || folder < 0) return 1;
+  /* What comes of a lease or of a change is a signal. */
+  signal(SIGIO, SIG_IGN);
+  tell("lease_read", fcntl(file, F_SETLEASE, F_RDLCK));
+  fcntl(file, F_SETLEASE, F_UNLCK);
+  tell("lease_write", fcntl(file, F_SETLEASE, F_WRLCK));
+  fcntl(file, F_SETLEASE, F_UNLCK);
+  struct {
+    uint32_t flags;
+    uint16_t type, padding;
+  } delegation = {0, F_RDLCK, 0};
+  tell("delegation", fcntl(file, SET_DELEGATION, &delegation));
+  delegation.type = F_UNLCK;
+  fcntl(file, SET_DELEGATION, &delegation);
+  tell("notify", fcntl(folder, F_NOTIFY, DN_CREATE | DN_MULTISHOT));
+  fcntl(folder, F_NOTIFY, 0);
+  /* Long ago. */
+  struct timespec old[2] = {{1000, 0}, {1000, 0}};
+#if defined(__x86_64__)
+  struct timeval old_us[2] = {{1000, 0}, {1000, 0}};
+  struct utimbuf old_s = {1000, 1000};
+  tell("utime", syscall(SYS_utime, path, &old_s));
+  tell("utimes", syscall(SYS_utimes, path, old_us));
+  tell("futimesat", syscall(SYS_futimesat, AT_FDCWD, path, old_us));
+#endif
+  tell("utimensat", utimensat(AT_FDCWD, path, old, 0));
+  tell("futimens", futimens(file, old));
+  tell("touch", utimensat(AT_FDCWD, argv[3], 0, 0));
+  long flags = 0;
+  ioctl(file, FS_IOC_GETFLAGS, &flags);
+  flags ^= FS_NODUMP_FL;
+  tell("setflags", ioctl(file, FS_IOC_SETFLAGS, &flags));
+  struct fsxattr more = {0};
+  ioctl(file, FS_IOC_FSGETXATTR, &more);
+  tell("fssetxattr", ioctl(file, FS_IOC_FSSETXATTR, &more));
+  char data[24] = {0};
+  syscall(FILE_GETATTR, AT_FDCWD, path, data, sizeof data, 0);
+  tell("file_setattr", syscall(FILE_SETATTR, AT_FDCWD, path, data, sizeof data, 0));
+  in_child("setsid", own_session);
+  return 0;
+}
+
+/* typist: is a terminal in which somebody types. Says its name first. */
+static int typist(int argc, char **argv) {
+  (void)argc, (void)argv;
+  int keyboard = posix_openpt(O_RDWR | O_NOCTTY);
+  if (keyboard < 0 || grantpt(keyboard) != 0 || unlockpt(keyboard) != 0) return 1;
+  /* Kept open, so that what is typed waits to be read. */
+  int shell = open(ptsname(keyboard), O_RDWR | O_NOCTTY);
+  if (shell < 0) return 1;
+  dprintf(1, "%s\n", ptsname(keyboard));
+  for (long until = now_ms() + LIFE_MS; now_ms() < until; sleep_ms(50))
+    if (write(keyboard, "password\n", 9) != 9) return 1;
+  return 0;
+}
+
+/* eavesdrop TERMINAL: reads what is typed there, under each of its names. */
+static int eavesdrop(int argc, char **argv) {
+  (void)argc;
+  char by_root[4096], line[256];
+  snprintf(by_root, sizeof by_root, "/proc/self/root%s", argv[2]);
+  for (int i = 0; i < 2; i++) {
+    int file = open(i ? by_root : argv[2], O_RDONLY | O_NOCTTY | O_NONBLOCK);
+    struct pollfd ready = {file, POLLIN, 0};
+    if (file >= 0 && poll(&ready, 1, 1000) < 1) errno = EAGAIN;
+    tell(i ? "typed_by_root" : "typed", file < 0 ? -1 : read(file, line, sizeof line));
+  }
+  return 0;
+}
+
 /* execute DECLARED NOT_DECLARED WRITABLE: each in a child, which prints nothing of its own. */
 static const char *to_execute;
 static long execute_it(void) {
@@ -907,7 +995,8 @@ static const struct {
     {"live", 1, live_on},      {"again", 1, again},     {"neighbour", 1, neighbour}, {"against", 1, against},
     {"harm", 2, harm},         {"limits", 0, limits},   {"outside", 3, outside}, {"execute", 3, execute},
     {"root", 0, root}, {"become", 1, become},         {"descriptors", 0, descriptors}, {"flood", 1, flood}, {"exit", 1, end_with},
-    {"signal", 1, end_by},     {"wait", 0, wait_for_ever},
+    {"signal", 1, end_by},     {"wait", 0, wait_for_ever}, {"attributes", 2, attributes}, {"typist", 0, typist},
+    {"eavesdrop", 1, eavesdrop},
 };
 
 int main(int argc, char **argv) {

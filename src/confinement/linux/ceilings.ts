@@ -20,7 +20,14 @@ export interface Ceilings {
 }
 
 /** Resource numbers: include/uapi/asm-generic/resource.h. */
-export const RESOURCE = { cpu: 0, fileSize: 1, core: 4, openFiles: 7, addressSpace: 9 } as const;
+export const RESOURCE = {
+  cpu: 0,
+  fileSize: 1,
+  core: 4,
+  processes: 6,
+  openFiles: 7,
+  addressSpace: 9,
+} as const;
 
 /** A soft and a hard limit. */
 export interface Limit {

@@ -8,6 +8,7 @@ import { type CapabilityName, reduceCapabilities } from "./capabilities.ts";
 import { ERRNO, errnoName, type Kernel, type LiveKernel } from "./kernel.ts";
 import { listFolder, readLink } from "./kernel_files.ts";
 import { landlockAbi, restrictThread } from "./landlock.ts";
+import { readablePlaces } from "./readable_places.ts";
 import { TAG_RESOURCE } from "./run_tag.ts";
 import { SECCOMP } from "./seccomp.ts";
 import { filterHeader, filterProgram } from "./seccomp_filter.ts";
@@ -29,6 +30,9 @@ export type Confined = { readonly ok: true; readonly listener: number } | {
   readonly machine: boolean;
 };
 
+/** Steps that depend on the tool's files and on what it declares; in the others any tool would fail. */
+const STEPS_OF_THE_TOOL: readonly string[] = ["capabilities", "Landlock"];
+
 /** prctl(2). */
 const PR_SET_NO_NEW_PRIVS = 38;
 
@@ -37,8 +41,7 @@ export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined 
   const failed = (step: string, why: string): Confined => ({
     ok: false,
     reason: `${step}: ${why}`,
-    // The others depend on the tool's files and on what it declares.
-    machine: step !== "capabilities" && step !== "Landlock",
+    machine: !STEPS_OF_THE_TOOL.includes(step),
   });
 
   // 1. Set-user-ID bits and file capabilities take no effect any more; the next steps require it.
@@ -49,10 +52,12 @@ export function confineThread(kernel: LiveKernel, rules: ThreadRules): Confined 
   const capabilities = reduceCapabilities(kernel, rules.capabilities);
   if (capabilities !== null) return failed("capabilities", capabilities);
 
-  // 3. Where the kernel has Landlock: writing, executing, signals. Where it has not, doctor says so.
+  // 3. Where the kernel has Landlock: writing, executing, devices, signals. Where it has not, doctor says so.
   const abi = landlockAbi(kernel);
   if (abi > 0) {
-    const restricted = restrictThread(kernel, abi, rules);
+    const readable = readablePlaces(kernel);
+    if (typeof readable === "number") return failed("the entries of /", errnoName(-readable));
+    const restricted = restrictThread(kernel, abi, { ...rules, readable });
     if (!restricted.ok) return failed("Landlock", restricted.reason);
   }
 
@@ -120,8 +125,10 @@ function isNetworkSocket(kernel: Kernel, descriptor: number): boolean {
   return family === AF_INET || family === AF_INET6;
 }
 
+/** Why the filter could not be set, for a person. */
 function explainSeccomp(errno: number): string {
-  // A container runtime that listens itself, for example; one listener is all that there can be.
-  if (errno === ERRNO.EBUSY) return "EBUSY: another program listens to this process's system calls already";
-  return errnoName(errno);
+  if (errno !== ERRNO.EBUSY) return errnoName(errno);
+  // One listener is all that there can be.
+  return "EBUSY: another program listens to this process's system calls already, such as a container runtime or a " +
+    "sandbox. Start the server outside of it";
 }

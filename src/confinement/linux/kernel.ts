@@ -47,6 +47,15 @@ export interface Kernel {
   call(name: SyscallName, ...args: readonly SyscallArgument[]): number;
 }
 
+/** Makes a call until no signal interrupts it. */
+export function again(kernel: Kernel, name: SyscallName, ...args: readonly SyscallArgument[]): number {
+  let result: number;
+  do {
+    result = kernel.call(name, ...args);
+  } while (result === -ERRNO.EINTR);
+  return result;
+}
+
 /** The kernel itself, through libc. */
 export interface LiveKernel extends Kernel {
   /** The library's path, as the ffi permission names it. */
@@ -73,10 +82,11 @@ export interface LiveKernel extends Kernel {
   close(): void;
 }
 
-const SIX = ["i64", "u64", "u64", "u64", "u64", "u64", "u64"] as const;
+/** syscall(2): the number, and as many arguments as any system call has. */
+const NUMBER_AND_SIX = ["i64", "u64", "u64", "u64", "u64", "u64", "u64"] as const;
 const SYMBOLS = {
-  syscall: { parameters: SIX, result: "i64" },
-  syscall_in_background: { name: "syscall", parameters: SIX, result: "i64", nonblocking: true },
+  syscall: { parameters: NUMBER_AND_SIX, result: "i64" },
+  syscall_in_background: { name: "syscall", parameters: NUMBER_AND_SIX, result: "i64", nonblocking: true },
   posix_spawn: { parameters: ["buffer", "buffer", "usize", "usize", "buffer", "buffer"], result: "i32" },
   // Deno's own functions for pointers want the permission for every library, so memmove(3) stands in for them: it
   // answers with the address of a buffer, and copies out of memory that is known by its address.

@@ -8,8 +8,7 @@
  *
  * @module
  */
-import { ERRNO, type Kernel, type SyscallArgument } from "./kernel.ts";
-import type { SyscallName } from "./syscalls.ts";
+import { again, type Kernel } from "./kernel.ts";
 
 /** Take the working folder where a path is relative, which no path here is; openat(2). */
 const AT_FDCWD = -100;
@@ -198,13 +197,4 @@ function fill(kernel: Kernel, file: number, bytes: Uint8Array<ArrayBuffer>, from
     at += count;
   }
   return at - from;
-}
-
-/** Makes the call until no signal interrupts it. */
-function again(kernel: Kernel, name: SyscallName, ...args: readonly SyscallArgument[]): number {
-  let result: number;
-  do {
-    result = kernel.call(name, ...args);
-  } while (result === -ERRNO.EINTR);
-  return result;
 }

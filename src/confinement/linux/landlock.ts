@@ -1,5 +1,5 @@
 /**
- * Confining a thread with Landlock: what it and its children may write and execute, and whom they may signal.
+ * Confining a thread with Landlock: what it and its children may read, write and execute, and whom they may signal.
  *
  * Sources: landlock(7), landlock_create_ruleset(2), landlock_add_rule(2), landlock_restrict_self(2), and the kernel's
  * include/uapi/linux/landlock.h and Documentation/userspace-api/landlock.rst.
@@ -42,19 +42,26 @@ const SCOPES = {
   SIGNAL: { bit: 1n << 1n, abi: 6 },
 } as const;
 
-/** Rights that are not handled, so everyone keeps them: reading is not restricted, by design. */
-const LEFT_ALONE: readonly FsRight[] = ["READ_FILE", "READ_DIR"];
+/** Rights that are not handled, so everyone keeps them: a program sees the names in every folder. */
+const LEFT_ALONE: readonly FsRight[] = ["READ_DIR"];
 
 /** What is granted on the writable folder is every handled right but these. */
 const NOT_IN_FOLDER: readonly FsRight[] = ["EXECUTE", "MAKE_CHAR", "MAKE_BLOCK", "IOCTL_DEV"];
 
-/** What `/dev/null` gets. All of these are rights that a file, not only a folder, may have. */
+/** What a program gets: the kernel opens it for reading, too. */
+const ON_EXECUTABLE: readonly FsRight[] = ["EXECUTE", "READ_FILE"];
+
+/** What `/dev/null` gets, besides being read. All of these are rights that a file, not only a folder, may have. */
 const ON_DEV_NULL: readonly FsRight[] = ["WRITE_FILE", "TRUNCATE", "IOCTL_DEV"];
 
 /** What the rules come to, in words, and the ABI that each needs. */
 const PROMISES: readonly { readonly abi: number; readonly text: string }[] = [
   { abi: 1, text: "writes, makes and removes files only below the scratch folder" },
   { abi: 1, text: "makes no device files" },
+  {
+    abi: 1,
+    text: "reads no devices below /dev, terminals among them, but null, zero, full, random and urandom",
+  },
   { abi: 1, text: "starts only the named files" },
   { abi: 1, text: "traces no process outside its domain, and opens no memory or descriptors of one" },
   { abi: 3, text: "truncates files only below the scratch folder" },
@@ -63,14 +70,16 @@ const PROMISES: readonly { readonly abi: number; readonly text: string }[] = [
   { abi: 6, text: "connects to no abstract UNIX sockets of processes outside its domain" },
 ];
 
-/** What stays open at every ABI. */
+/** What stays open at every ABI; what another part of the confinement refuses then is said with it. */
 const UNRESTRICTED: readonly string[] = [
-  "reading files",
+  "reading files that are not below /dev, and the names in every folder",
   "code that a named file reads itself: a loader runs any program, and an interpreter any script, that it can read",
-  "owner, mode, times and extended attributes of files (chmod, chown, utime, setxattr)",
+  "owner, mode, times and extended attributes of files: chmod, chown, utime, setxattr (refused by the filter)",
   "TCP, UDP and UNIX sockets that have a path",
-  "the confined thread itself, which is in the domain: it may be traced, and signalled by its thread id",
-  "as root: memory maps and environment of every process, through CAP_PERFMON or CAP_SYS_ADMIN (seen on Linux 6.18)",
+  "the confined thread itself, which is in the domain: being traced, and signalled by its thread id (refused by the " +
+  "filter)",
+  "as root: memory maps and environment of every process, through CAP_PERFMON or CAP_SYS_ADMIN (programs are " +
+  "left without them)",
 ];
 
 /** The Linux release that brought an ABI. */
@@ -105,6 +114,8 @@ export interface LandlockGrants {
   readonly executables: readonly string[];
   /** The one folder below which files may be written, made and removed, but not executed: an absolute path. */
   readonly writableFolder: string;
+  /** Files and folders below which files may be read: absolute paths. One that cannot be opened is not granted. */
+  readonly readable: readonly string[];
 }
 
 /** Whether the thread is confined, or the first step that failed and why. */
@@ -161,7 +172,10 @@ export function restrictThread(kernel: Kernel, abi: number, grants: LandlockGran
   if (ruleset < 0) return failed("make the Landlock ruleset", ruleset);
   const steps: readonly (() => Restriction)[] = [
     ...grants.executables.map((path) => () =>
-      addRule(kernel, ruleset, { path, access: granted(["EXECUTE"]), kind: "file" })
+      addRule(kernel, ruleset, { path, access: granted(ON_EXECUTABLE), kind: "file" })
+    ),
+    ...grants.readable.map((path) => () =>
+      addRule(kernel, ruleset, { path, access: granted(["READ_FILE"]), kind: "place" })
     ),
     () =>
       addRule(kernel, ruleset, {
@@ -187,7 +201,8 @@ interface Rule {
   /** Absolute. */
   readonly path: string;
   readonly access: bigint;
-  readonly kind: "file" | "folder";
+  /** A place is either, and is left out when it cannot be opened. */
+  readonly kind: "file" | "folder" | "place";
 }
 
 function addRule(kernel: Kernel, ruleset: number, { path, access, kind }: Rule): Restriction {
@@ -196,21 +211,30 @@ function addRule(kernel: Kernel, ruleset: number, { path, access, kind }: Rule):
     return { ok: false, reason: `Cannot grant a ${kind}: ${JSON.stringify(path)} is not an absolute path` };
   }
   const target = kernel.call("openat", AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
-  if (target < 0) return failed(`open the ${kind} ${path}`, target);
+  if (target < 0) {
+    return kind === "place" ? { ok: true } : failed(`open the ${kind} ${path}`, target);
+  }
   try {
-    // Asked of the descriptor, because the path may name another file by now.
-    const inside = kernel.call("openat", target, ".", O_PATH | O_CLOEXEC, 0);
-    if (inside >= 0) kernel.call("close", inside);
-    else if (inside !== -ERRNO.ENOTDIR) return failed(`tell what ${path} is`, inside);
-    if ((inside >= 0) !== (kind === "folder")) {
-      return { ok: false, reason: `Cannot grant the ${kind} ${path}: it is not a ${kind}` };
-    }
+    const isOther = kind === "place" ? false : isNot(kernel, target, kind);
+    if (typeof isOther === "number") return failed(`tell what ${path} is`, isOther);
+    if (isOther) return { ok: false, reason: `Cannot grant the ${kind} ${path}: it is not a ${kind}` };
     const attributes = pathBeneathAttributes(access, target);
     const result = kernel.call("landlock_add_rule", ruleset, RULE_PATH_BENEATH, attributes, 0);
     return checked(`add the rule for the ${kind} ${path}`, result);
   } finally {
     kernel.call("close", target);
   }
+}
+
+/**
+ * Whether a descriptor is not of that kind, or the negative error number. The descriptor is asked because its
+ * path may name another file by now.
+ */
+function isNot(kernel: Kernel, target: number, kind: "file" | "folder"): boolean | number {
+  const inside = kernel.call("openat", target, ".", O_PATH | O_CLOEXEC, 0);
+  if (inside >= 0) kernel.call("close", inside);
+  else if (inside !== -ERRNO.ENOTDIR) return inside;
+  return (inside >= 0) !== (kind === "folder");
 }
 
 function bitsOf(rights: readonly FsRight[], abi: number): bigint {

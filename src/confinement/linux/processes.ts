@@ -1,6 +1,6 @@
 /**
- * Finding and ending the processes of runs by the mark that they carry. Nothing here trusts parents, groups, sessions,
- * names or environments, which a program can change.
+ * Finding and ending the processes of runs by the mark that they carry. Nothing here looks for them by parents, groups,
+ * sessions, names or environments, which a program can change.
  *
  * @module
  */
@@ -21,7 +21,6 @@ export interface MarkedProcess {
   readonly tag: bigint;
   readonly parent: number;
   readonly group: number;
-  readonly session: number;
   /** False for one that has ended with all its threads, and that its parent has not yet waited for. */
   readonly alive: boolean;
 }
@@ -37,26 +36,26 @@ function readFacts(kernel: Kernel, pid: number): Omit<MarkedProcess, "pid" | "ta
   const text = readText(kernel, `/proc/${pid}/stat`);
   if (typeof text === "number") return null;
   // The name stands in parentheses and may hold any character, these included.
-  const [state, parent, group, session, ...more] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const threads = Number(more[THREADS_AFTER_SESSION]);
+  const [state, parent, group, ...more] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const threads = Number(more[THREADS_AFTER_GROUP]);
   if (state === undefined || Number.isNaN(threads)) return null;
   // A process whose first thread has ended looks like a dead one, and goes on in the others.
   const dead = (state === "Z" || state === "X") && threads <= 1;
-  return { parent: Number(parent), group: Number(group), session: Number(session), alive: !dead };
+  return { parent: Number(parent), group: Number(group), alive: !dead };
 }
 
-/** How many fields of /proc/PID/stat there are between the session and the number of threads. */
-const THREADS_AFTER_SESSION = 13;
+/** How many fields of /proc/PID/stat there are between the group and the number of threads. */
+const THREADS_AFTER_GROUP = 14;
 
-/** Our own pid and session: what is not ours to end as a whole. */
+/** Our own pid and group, which is never signalled as a whole. */
 export interface Self {
   readonly pid: number;
-  readonly session: number;
+  readonly group: number;
 }
 
 /** Reads them. */
 export function readSelf(kernel: Kernel): Self {
-  return { pid: kernel.call("getpid"), session: kernel.call("getsid", 0) };
+  return { pid: kernel.call("getpid"), group: kernel.call("getpgid", 0) };
 }
 
 /**
@@ -95,31 +94,44 @@ export function killOnce(
   dead: Set<number> = new Set(),
 ): MarkedProcess[] {
   const met = new Map<number, bigint>();
+  const groups = new Set<number>();
   const meet = (pid: number): boolean => {
     if (dead.has(pid) || met.has(pid)) return true;
     const tag = tagOf(kernel, pid);
     if (tag === null || !wanted(tag)) return false;
     kernel.call("kill", pid, SIGNAL.kill);
     met.set(pid, tag);
+    groups.add(kernel.call("getpgid", pid));
     return true;
   };
   for (const pid of listProcesses(kernel).reverse()) {
     if (!meet(pid) || dead.has(pid)) continue;
     for (let next = pid + 1, missed = 0; missed < AHEAD; next++) missed = meet(next) ? 0 : missed + 1;
   }
+  // Killing a group is one act of the kernel that no fork slips through: even the dead lead to who has outrun them.
+  for (const group of groups) {
+    const isTheirs = group > 1 && group !== self.group && isOfWanted(kernel, group, wanted);
+    if (isTheirs) kernel.call("kill", -group, SIGNAL.kill);
+  }
   // What they were is asked when all of them have been killed.
   const found = [...met].map(([pid, tag]): MarkedProcess => {
-    const facts = readFacts(kernel, pid) ?? { parent: 0, group: 0, session: self.session, alive: true };
+    const facts = readFacts(kernel, pid) ?? { parent: 0, group: 0, alive: true };
     return { pid, tag, ...facts };
   });
-  for (const { pid, group, session, alive } of found) {
-    if (!alive) dead.add(pid);
-    // Killing a group is one act of the kernel that no fork slips through. Outside our own session a group can hold
-    // only descendants of this run.
-    else if (session !== self.session && group > 1) kernel.call("kill", -group, SIGNAL.kill);
-  }
+  for (const { pid, alive } of found) if (!alive) dead.add(pid);
   waitForAdopted(kernel, self, found, waitedFor);
   return found.filter(({ alive }) => alive);
+}
+
+/**
+ * Whether the group of a marked process holds nobody else, as long as it has that number. It does by the way that runs
+ * come by groups: the first process has one of its own before it carries a mark, the others make their own or join one
+ * whose leader carries their mark, which the warden is asked for; and whoever is of another run is refused in the same
+ * way. Asked is whether the number has gone to somebody else meanwhile.
+ */
+function isOfWanted(kernel: Kernel, group: number, wanted: (tag: bigint) => boolean): boolean {
+  const leader = tagOf(kernel, group);
+  return leader === null || wanted(leader);
 }
 
 /** The processes that `wanted` accepts, alive or not; nothing is done to them. */

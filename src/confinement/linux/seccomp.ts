@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { errnoName, type Kernel } from "./kernel.ts";
 import { DATA } from "./seccomp_filter.ts";
 import { type Architecture, SYSCALLS } from "./syscalls.ts";
 
@@ -22,6 +23,17 @@ export const NOTIFICATION_IOCTL = {
   send: 0xc018_2101,
   isValid: 0x4008_2102,
 } as const;
+
+/** Why the kernel's notifications cannot be worked with, or null when they can. */
+export function unknownNotifications(kernel: Kernel): string | null {
+  const sizes = new Uint8Array(6);
+  const sized = kernel.call("seccomp", SECCOMP.getNotificationSizes, 0, sizes);
+  if (sized < 0) return `the kernel has no seccomp notifications: ${errnoName(-sized)}`;
+  const [notification, response] = new Uint16Array(sizes.buffer);
+  return notification === NOTIFICATION_BYTES && response === RESPONSE_BYTES
+    ? null
+    : `the kernel's seccomp notifications have ${notification} and ${response} bytes, which is not known`;
+}
 
 /** Let the system call go on as if it had not been stopped; since Linux 5.5. */
 const FLAG_CONTINUE = 1;

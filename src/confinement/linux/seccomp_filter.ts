@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { OWN_ONLY, REFUSED, REFUSED_OPERATIONS, REFUSED_REQUESTS, UNKNOWN } from "./refused_calls.ts";
 import { type Architecture, type SyscallName, SYSCALLS } from "./syscalls.ts";
 
 /** What the filter answers; include/uapi/linux/seccomp.h. */
@@ -25,40 +26,6 @@ const AUDIT_ARCH: Readonly<Record<Architecture, number>> = { x86_64: 0xc000_003e
 /** x32 programs share the x86_64 architecture and set this bit in the number; arch/x86/include/uapi/asm/unistd.h. */
 const X32_SYSCALL_BIT = 0x4000_0000;
 
-/** Scheduling, by its first argument: a process may change its own, and no other's. */
-const OWN_ONLY: readonly SyscallName[] = [
-  "sched_setparam",
-  "sched_setscheduler",
-  "sched_setaffinity",
-  "sched_setattr",
-];
-
-/** Refused with EPERM: no network tool's business. */
-const REFUSED: readonly SyscallName[] = [
-  // Looking into other processes; all runs belong to one user.
-  ...["ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd"] as const,
-  // Rare ways to send a signal.
-  ...["rt_sigqueueinfo", "rt_tgsigqueueinfo"] as const,
-  // Files that have no place where Landlock could look.
-  "memfd_create",
-  // Memory that outlives its process, and is counted nowhere.
-  ...["shmget", "msgget", "semget", "mq_open", "add_key", "request_key", "keyctl"] as const,
-  // What Landlock does not look at: modes, owners and attributes of files that the same user owns.
-  ...["chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"] as const,
-  ...["setxattr", "lsetxattr", "fsetxattr", "setxattrat"] as const,
-  ...["removexattr", "lremovexattr", "fremovexattr", "removexattrat"] as const,
-  "setns",
-];
-
-/** Answered as by an older kernel, ENOSYS, for which programs have another way. */
-const UNKNOWN: readonly SyscallName[] = [
-  // Its flags are in memory, where a filter cannot look; the C library takes clone(2) instead.
-  "clone3",
-  "pidfd_send_signal",
-  // What is asked for through a ring passes no filter.
-  "io_uring_setup",
-];
-
 /**
  * The flags of clone(2) and unshare(2) that make a namespace: mount, cgroup, UTS, IPC, user, PID, network. In a user
  * namespace of its own a process has every capability.
@@ -75,17 +42,6 @@ const IOPRIO_WHO_PROCESS = 1;
  * hidepid, and nobody could end it.
  */
 const PR_SET_DUMPABLE = 4;
-
-/** Having somebody else sent a signal when input comes: fcntl(2), and the older requests of ioctl(2). */
-const F_SETOWN = 8;
-const F_SETOWN_EX = 15;
-/** Requests of ioctl(2) that are refused: those two, and typing into a terminal, ioctl_tty(2). */
-const REFUSED_REQUESTS = {
-  FIOSETOWN: 0x8901,
-  SIOCSPGRP: 0x8902,
-  TIOCSTI: 0x5412,
-  TIOCLINUX: 0x541c,
-} as const;
 
 /** Offsets into struct seccomp_data; both architectures are little-endian, so the low half comes first. */
 export const DATA = {
@@ -173,8 +129,8 @@ function lines({ architecture, tagResource }: FilterTerms): Line[] {
     // fcntl(fd, operation, argument)
     { label: "fcntl" },
     { load: DATA.low(1) },
-    { equal: F_SETOWN, then: "refuse" },
-    { equal: F_SETOWN_EX, then: "refuse", otherwise: "allow" },
+    ...Object.values(REFUSED_OPERATIONS).map((operation) => ({ equal: operation, then: "refuse" })),
+    { answer: RETURN.allow },
     // ioctl(fd, request, argument)
     { label: "ioctl" },
     { load: DATA.low(1) },

@@ -13,7 +13,8 @@ import {
   serversFolder,
 } from "../scribe_protocol.ts";
 import { tryLockFile } from "./file_lock.ts";
-import { PRIVATE_FOLDER_MODE, Trash } from "./trash.ts";
+import { ToolScratch } from "./tool_scratch.ts";
+import { LeftBehind, PRIVATE_FOLDER_MODE, Trash } from "./trash.ts";
 
 /** A folder without a lock is in the making for this long, then it counts as left behind. */
 const MAKING_MS = 60_000;
@@ -32,6 +33,7 @@ export class ServerFolder {
   readonly #path: string;
   readonly #trash: Trash;
   readonly #lock: Deno.FsFile;
+  readonly #tools = new Map<string, ToolScratch>();
   /**
    * The servers that are gone, and the locks on their folders, so that only this one cleans up after them.
    */
@@ -48,9 +50,12 @@ export class ServerFolder {
       mode: PRIVATE_FILE_MODE,
     });
     Deno.mkdirSync(`${this.#path}/trash`, own);
-    this.#trash = new Trash(`${this.#path}/trash`);
+    this.#trash = new Trash(`${this.#path}/trash`, `${order.stateFolder}/unremovable`);
     Deno.mkdirSync(`${this.#path}/scratch`, own);
-    for (const tool of order.tools) Deno.mkdirSync(this.#scratchRoot(tool), own);
+    for (const tool of order.tools) {
+      Deno.mkdirSync(this.#scratchRoot(tool), own);
+      this.#tools.set(tool, new ToolScratch(this.#scratchRoot(tool), this.#trash));
+    }
   }
 
   /**
@@ -72,36 +77,61 @@ export class ServerFolder {
 
   /** Whether there are scratch folders for `tool`. */
   hasTool(tool: string): boolean {
-    return this.#order.tools.includes(tool);
+    return this.#tools.has(tool);
   }
 
-  /** Makes an empty folder. */
-  makeScratch(tool: string, id: string): void {
-    this.#regain();
-    Deno.mkdirSync(`${this.#scratchRoot(tool)}/${id}`, { mode: PRIVATE_FOLDER_MODE });
+  /**
+   * Makes an empty folder for a run of `tool`, which is one of the tools.
+   *
+   * @param id not to be guessed, and never used before
+   * @throws {Error} with a reason to show, and what to do
+   */
+  async makeScratch(tool: string, id: string): Promise<void> {
+    try {
+      this.#regain(this.#scratchRoot(tool));
+      await this.#tools.get(tool)!.make(id);
+    } catch (error) {
+      const { stateFolder } = this.#order;
+      const what = `a folder for the run in "${this.#scratchRoot(tool)}"`;
+      throw new Error(`cannot make ${what}: ${(error as Error).message}. ${adviceOn(error, stateFolder)}`);
+    }
   }
 
-  /** Removes what {@link makeScratch} made, and everything that was put there. */
+  /**
+   * Removes what {@link makeScratch} made, once no process of the run is left, and everything that was put there.
+   *
+   * @throws {Error} for the first thing that could not be removed
+   */
   async removeScratch(tool: string, id: string): Promise<void> {
-    this.#regain();
-    await this.#trash.remove(`${this.#scratchRoot(tool)}/${id}`);
+    this.#regain(this.#scratchRoot(tool));
+    await this.#tools.get(tool)!.remove(id);
   }
 
-  /** Removes the folder of a server that is gone. */
+  /**
+   * Removes the folder of a server that is gone.
+   *
+   * @throws {Error} when it, or something in it, could not be removed
+   */
   async forget(nonce: string): Promise<void> {
     const lock = this.#dead.get(nonce);
     if (lock === undefined) throw new Error("it was not found dead");
     this.#regain();
-    await this.#trash.remove(serverFolder(this.#order.stateFolder, nonce));
+    const place = this.#trash.take(serverFolder(this.#order.stateFolder, nonce));
     this.#dead.delete(nonce);
-    lock?.close();
+    try {
+      if (place !== null) await this.#trash.removeTaken([place]);
+    } finally {
+      lock?.close();
+    }
   }
 
   /** Removes the folder and lets go of the lock, which is the last thing to be removed. */
   async close(): Promise<void> {
     try {
       this.#regain();
-      await this.#trash.remove(`${this.#path}/scratch`);
+      await this.#trash.remove(`${this.#path}/scratch`).catch((error) => {
+        if (!(error instanceof LeftBehind)) throw error;
+      });
       // Not recursively: what the trash could not remove it cannot either, and may be deep.
       for (const name of ["server.json", "trash", "lock", ""]) Deno.removeSync(`${this.#path}/${name}`);
     } finally {
@@ -116,19 +146,12 @@ export class ServerFolder {
 
   /**
    * A program may have changed the modes of our own folders, which Landlock does not stop, so that we fail in
-   * them.
+   * them. None of them lies where a program could put something else in its place.
    */
-  #regain(): void {
-    const { stateFolder, tools } = this.#order;
+  #regain(...more: readonly string[]): void {
+    const { stateFolder } = this.#order;
     const own = ["", "/trash", "/scratch"].map((name) => `${this.#path}${name}`);
-    for (
-      const path of [
-        stateFolder,
-        serversFolder(stateFolder),
-        ...own,
-        ...tools.map((t) => this.#scratchRoot(t)),
-      ]
-    ) {
+    for (const path of [stateFolder, serversFolder(stateFolder), ...own, ...more]) {
       const { mode } = Deno.lstatSync(path);
       const wanted = (mode ?? 0) & 0o777 | PRIVATE_FOLDER_MODE;
       if (wanted !== ((mode ?? 0) & 0o777)) Deno.chmodSync(path, wanted);
@@ -166,6 +189,21 @@ function ownFolder(path: string, uid: number | null): void {
 
 function cannot(path: string, reason: string): string {
   return `Cannot keep state in "${path}": ${reason}`;
+}
+
+/** What a person can do when a folder cannot be made. */
+function adviceOn(error: unknown, stateFolder: string): string {
+  const { code } = error as { readonly code?: string };
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return `The folder for state "${stateFolder}" was removed while the server ran: start the server again`;
+    case "ENOSPC":
+    case "EDQUOT":
+      return `There is no room in the folder for state "${stateFolder}": make some there`;
+    default:
+      return `Check that the folder for state "${stateFolder}" can be written`;
+  }
 }
 
 /** The lock has its name only once it is held: whoever finds it free knows that its server is gone. */

@@ -1,8 +1,8 @@
 /**
  * Removing folders whatever a hostile program left in them.
  *
- * Deno's own recursive removal recurses on the stack: a folder some twelve thousand levels deep ends the
- * whole process. Paths have a longest length too, and folders may forbid their owner everything. So a folder
+ * Deno's own recursive removal keeps a file open for each level and recurses on the stack: a folder that is deep enough
+ * ends the whole process. Paths have a longest length too, and folders may forbid their owner everything. So a folder
  * is moved away first, each folder in it is moved next to it, and no folder that is removed holds another.
  *
  * Moving it away is also what makes this safe from a program that is still there: what it may write is what
@@ -10,8 +10,12 @@
  * Paths that lead through a folder of its own could be turned into symlinks to anywhere between a look and a
  * step.
  *
+ * Everything is done on the calling thread, in slices: whoever needs another one for it is ended by Deno when a tool
+ * has used up the user's processes.
+ *
  * @module
  */
+import { Turns } from "./turns.ts";
 
 /** Read and write for the owner only. */
 export const PRIVATE_FOLDER_MODE = 0o700;
@@ -19,82 +23,141 @@ export const PRIVATE_FOLDER_MODE = 0o700;
 /** Folders beyond this size are not listed: the list would not fit into memory. It is some 400 000 names. */
 const MAX_LISTED_BYTES = 8_388_608;
 
-/** A folder up to this size is emptied at once, a larger one on another thread. */
-const SMALL_FOLDER_BYTES = 65_536;
-
-/** How long the thread is kept busy before others have their turn. */
-const TURN_MS = 10;
+/** What could not be removed is out of the way: nothing of it is left in the trash, or where it was. */
+export class LeftBehind extends Error {}
 
 /** Where folders go to be removed. */
 export class Trash {
   readonly #folder: string;
+  readonly #unremovable: string;
   #taken = 0;
+  /** Removals are done one after the other. */
+  #last: Promise<void> = Promise.resolve();
 
   /**
    * @param folder is there, is on the same file system as what will be removed, and nobody else writes in it
+   * @param unremovable the folder for what cannot be removed, made when there is such a thing. It is for a person to
+   * remove: what went from one server's trash to the next one's would be looked through at every start
    */
-  constructor(folder: string) {
+  constructor(folder: string, unremovable: string) {
     this.#folder = folder;
+    this.#unremovable = unremovable;
   }
 
   /**
-   * Removes `path` with everything in it. What is not there counts as removed.
+   * Moves `path` out of everybody's reach, at once.
    *
-   * @throws {Error} for the first thing that could not be removed; it stays in the trash, and all else is gone
+   * @param isContested whether a program may change what `path` leads to in this moment. Then no mode is changed, as
+   * that follows symlinks, and a folder that forbids being moved is left where it is
+   * @returns its place in the trash, or null when there is nothing, or it was left
    */
-  async remove(path: string): Promise<void> {
-    const top = this.#place();
+  take(path: string, isContested = false): string | null {
+    const place = `${this.#folder}/${this.#taken++}`;
     try {
-      move(path, top);
+      if (isContested) Deno.renameSync(path, place);
+      else move(path, place);
+      return place;
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
+      if (error instanceof Deno.errors.NotFound) return null;
+      if (isContested && error instanceof Deno.errors.PermissionDenied) return null;
       throw error;
     }
-    const places = [top];
+  }
+
+  /**
+   * Removes what was taken, with everything in it, after what was to be removed before.
+   *
+   * @throws {LeftBehind} for the first thing that could not be removed; all else is gone
+   */
+  removeTaken(places: readonly string[]): Promise<void> {
+    const removal = this.#last.then(() => this.#removeAll([...places]));
+    this.#last = removal.catch(() => {});
+    return removal;
+  }
+
+  /** Takes `path`, which nobody else changes, and removes it. What is not there counts as removed. */
+  async remove(path: string): Promise<void> {
+    const place = this.take(path);
+    if (place !== null) await this.removeTaken([place]);
+  }
+
+  /**
+   * Empties a folder in which nobody else changes anything, and which stays. The files in it are removed.
+   *
+   * @param places the folders that were in it are added here, by their places in the trash, also when this fails
+   * @throws {Error} when something could not be removed and is still in it
+   */
+  async clear(folder: string, places: string[]): Promise<void> {
+    if (await this.#empty(folder, places, new Turns())) return;
+    if (hasFolders(folder) || !this.#sparesDotted()) throw new Error(whyLeft(folder));
+    removeDotted(folder);
+  }
+
+  /**
+   * Moves all folders that are in `folder` to places of their own and removes the files.
+   *
+   * @returns false when something is left that could not be named
+   */
+  async #empty(folder: string, places: string[], turns: Turns): Promise<boolean> {
+    if (Deno.lstatSync(folder).size > MAX_LISTED_BYTES) return false;
     let failure: unknown = null;
-    let turnMs = performance.now();
-    for (let place = places.pop(); place !== undefined; place = places.pop()) {
+    let isEmpty = true;
+    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
       try {
-        await this.#removeFlat(place, places);
+        if (isDirectory) {
+          const place = this.take(`${folder}/${name}`);
+          if (place !== null) places.push(place);
+          else isEmpty = false;
+        } else {
+          isEmpty = hasRemoved(`${folder}/${name}`) && isEmpty;
+        }
       } catch (error) {
         failure ??= error;
       }
-      if (performance.now() - turnMs > TURN_MS) {
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        turnMs = performance.now();
+      if (turns.isOver) await turns.next();
+    }
+    if (failure !== null) throw failure;
+    return isEmpty;
+  }
+
+  /** Whether {@link removeDotted} does what it is for. Deno 2.6 takes the dot away, and the folder with it. */
+  #sparesDotted(): boolean {
+    const folder = `${this.#folder}/${this.#taken++}`;
+    Deno.mkdirSync(folder);
+    removeDotted(folder);
+    return hasRemoved(folder);
+  }
+
+  async #removeAll(places: string[]): Promise<void> {
+    const turns = new Turns();
+    let failure: unknown = null;
+    for (let place = places.pop(); place !== undefined; place = places.pop()) {
+      try {
+        if (Deno.lstatSync(place).isDirectory) {
+          Deno.chmodSync(place, PRIVATE_FOLDER_MODE);
+          await this.#empty(place, places, turns);
+          removeEmptied(place);
+        } else {
+          Deno.removeSync(place);
+        }
+      } catch (error) {
+        const left = this.#leaveBehind(place, error as Error);
+        failure ??= left;
       }
+      if (turns.isOver) await turns.next();
     }
     if (failure !== null) throw failure;
   }
 
-  #place(): string {
-    return `${this.#folder}/${this.#taken++}`;
-  }
-
-  /** Removes what is at `place`. Folders in it are moved into the trash and added to `places` first. */
-  async #removeFlat(place: string, places: string[]): Promise<void> {
-    const { isDirectory, nlink, size } = Deno.lstatSync(place);
-    if (!isDirectory) return Deno.removeSync(place);
-    Deno.chmodSync(place, PRIVATE_FOLDER_MODE);
-    if (size <= MAX_LISTED_BYTES) this.#moveFolders(place, places);
-    else if (nlink !== 2) throw new Error("there are too many names in one folder");
-    // Most file systems count a folder's folders, since each links to it: there is none.
-    if (Deno.lstatSync(place).nlink !== 2) removeFiles(place);
-    else if (size <= SMALL_FOLDER_BYTES) Deno.removeSync(place, { recursive: true });
-    else await Deno.remove(place, { recursive: true });
-  }
-
-  #moveFolders(from: string, places: string[]): void {
-    for (const { name, isDirectory } of Deno.readDirSync(from)) {
-      if (!isDirectory) continue;
-      const place = this.#place();
-      try {
-        move(`${from}/${name}`, place);
-        places.push(place);
-      } catch {
-        // It is left, and removing the folder that it is in will say so.
-      }
+  #leaveBehind(place: string, error: Error): Error {
+    const left = `${this.#unremovable}/${crypto.randomUUID()}`;
+    try {
+      Deno.mkdirSync(this.#unremovable, { recursive: true, mode: PRIVATE_FOLDER_MODE });
+      move(place, left);
+    } catch {
+      return error;
     }
+    return new LeftBehind(`${error.message}; what is left is in "${left}", for you to remove`);
   }
 }
 
@@ -113,18 +176,46 @@ function move(from: string, to: string): void {
   }
 }
 
-/**
- * Removes a folder out of which all folders were moved that could be. Those whose names are no Unicode could
- * not: Deno cannot say such a name. They may be as deep as they like, so nothing here recurses.
- */
-function removeFiles(place: string): void {
+/** @returns false when it is not there by this name: Deno cannot say one that is no Unicode */
+function hasRemoved(path: string): boolean {
   try {
-    for (const { name, isDirectory } of Deno.readDirSync(place)) {
-      if (!isDirectory) Deno.removeSync(`${place}/${name}`);
-    }
-    Deno.removeSync(place);
+    Deno.removeSync(path);
+    return true;
   } catch (error) {
-    const { message } = error as Error;
-    throw new Error(`something in it cannot be moved, or has a name that is no Unicode: ${message}`);
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Removes a folder from which everything was taken that could be named. */
+function removeEmptied(folder: string): void {
+  try {
+    Deno.removeSync(folder);
+  } catch {
+    if (hasFolders(folder)) throw new Error(whyLeft(folder));
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Whether there are folders in `folder`, or may be: most file systems count them, as each links to it. */
+function hasFolders(folder: string): boolean {
+  return Deno.lstatSync(folder).nlink !== 2;
+}
+
+function whyLeft(folder: string): string {
+  return Deno.lstatSync(folder).size > MAX_LISTED_BYTES
+    ? "there are too many names in one folder"
+    : "there is something in it whose name is no Unicode";
+}
+
+/**
+ * Removes the files in a folder without folders, and not the folder: no system removes one by a path that ends in a
+ * dot.
+ */
+function removeDotted(folder: string): void {
+  try {
+    Deno.removeSync(`${folder}/.`, { recursive: true });
+  } catch {
+    // It always fails, in its last step.
   }
 }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { Turns } from "./turns.ts";
+
 /** A file that was found. */
 export interface InspectedFile {
   /** The real path. */
@@ -28,16 +30,16 @@ export async function inspectFile(folders: readonly string[], name: string): Pro
   for (const folder of folders) {
     let path: string;
     try {
-      path = await Deno.realPath(`${folder}/${name}`);
+      path = Deno.realPathSync(`${folder}/${name}`);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) continue;
       throw error;
     }
-    const root = await Deno.realPath(folder);
+    const root = Deno.realPathSync(folder);
     if (!path.startsWith(root === "/" ? root : `${root}/`)) {
       throw new Error(`${shown(name)} leads out of ${folder} through a symbolic link`);
     }
-    const { isFile, size } = await Deno.stat(path);
+    const { isFile, size } = Deno.statSync(path);
     // Whoever opens something else may wait for ever.
     if (!isFile) throw new Error(`${shown(name)} is not a regular file`);
     if (size > MAX_BYTES) {
@@ -55,14 +57,16 @@ function shown(name: string): string {
 }
 
 async function countLines(path: string): Promise<number> {
-  using file = await Deno.open(path);
+  using file = Deno.openSync(path);
+  const turns = new Turns();
   const chunk = new Uint8Array(CHUNK_BYTES);
   let lines = 0;
   let last = NEWLINE;
   for (;;) {
-    const count = await file.read(chunk);
+    const count = file.readSync(chunk);
     if (count === null) return lines + (last === NEWLINE ? 0 : 1);
     for (let at = chunk.indexOf(NEWLINE); at >= 0 && at < count; at = chunk.indexOf(NEWLINE, at + 1)) lines++;
     if (count > 0) last = chunk[count - 1]!;
+    if (turns.isOver) await turns.next();
   }
 }

@@ -167,8 +167,8 @@ export class FakeProcessKernel implements Kernel {
     switch (name) {
       case "getpid":
         return this.#selfPid;
-      case "getsid":
-        return this.processes.get(first === 0 ? this.#selfPid : first as number)?.session ?? -ESRCH;
+      case "getpgid":
+        return this.processes.get(first === 0 ? this.#selfPid : first as number)?.group ?? -ESRCH;
       case "setpriority":
         // PRIO_PROCESS, and not for the worse alone.
         if (first !== 0) throw new Error("a priority of more than a process");

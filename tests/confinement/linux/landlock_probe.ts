@@ -10,10 +10,11 @@ import {
   type Restriction,
   restrictThread,
 } from "../../../src/confinement/linux/landlock.ts";
+import { readablePlaces } from "../../../src/confinement/linux/readable_places.ts";
 
 export type ToProbe =
-  /** Confine the thread; the answer is a {@link Restriction}. */
-  | { readonly type: "confine"; readonly grants: LandlockGrants }
+  /** Confine the thread, which may read where all may; the answer is a {@link Restriction}. */
+  | { readonly type: "confine"; readonly grants: Omit<LandlockGrants, "readable"> }
   /** Start a shell; the answer is its {@link Attempt}. */
   | { readonly type: "shell"; readonly script: string }
   /** Make openat(2) on this very thread; the answer is its result. */
@@ -44,7 +45,10 @@ async function answer(message: ToProbe): Promise<Restriction | Attempt | number>
       for (const capability of [CAP_SYS_ADMIN, CAP_PERFMON]) {
         kernel.call("prctl", PR_CAPBSET_DROP, capability, 0, 0, 0);
       }
-      return restrictThread(kernel, landlockAbi(kernel), message.grants);
+      return restrictThread(kernel, landlockAbi(kernel), {
+        ...message.grants,
+        readable: readablePlaces(kernel) as string[],
+      });
     case "shell": {
       const { code, stdout, stderr } = await new Deno.Command("/bin/sh", {
         args: ["-c", message.script],

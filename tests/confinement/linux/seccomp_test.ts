@@ -43,6 +43,28 @@ const REFUSED = [
   ...["chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"],
   ...["setxattr", "lsetxattr", "fsetxattr", "setxattrat"],
   ...["removexattr", "lremovexattr", "fremovexattr", "removexattrat"],
+  ...["utime", "utimes", "futimesat", "utimensat", "file_setattr", "setsid"],
+];
+
+/** F_SETOWN, F_SETOWN_EX, F_SETLEASE, F_NOTIFY, F_SETDELEG of include/uapi/linux/fcntl.h. */
+const REFUSED_OPERATIONS = [8, 15, 1024, 1026, 1040];
+
+/** Direction (1 write, 2 read), size, type and number, as _IOC of include/uapi/asm-generic/ioctl.h puts them together. */
+const request = (direction: number, size: number, type: string, number: number) =>
+  (direction << 30 | size << 16 | type.charCodeAt(0) << 8 | number) >>> 0;
+
+const REFUSED_REQUESTS = [
+  // FIOSETOWN, SIOCSPGRP; TIOCSTI, TIOCLINUX.
+  ...[0x8901, 0x8902, 0x5412, 0x541c],
+  // FS_IOC_SETFLAGS and FS_IOC_SETVERSION, of a long; FS_IOC_FSSETXATTR, of struct fsxattr.
+  ...[request(1, 8, "f", 2), request(1, 8, "v", 2), request(1, 28, "X", 32)],
+  // FS_IOC_ENABLE_VERITY, FAT_IOCTL_SET_ATTRIBUTES; FS_IOC_SET_ENCRYPTION_POLICY, which is said to read.
+  ...[request(1, 128, "f", 133), request(1, 4, "r", 0x11), request(2, 12, "f", 19)],
+  // FS_IOC_ADD_ENCRYPTION_KEY, FS_IOC_REMOVE_ENCRYPTION_KEY.
+  ...[request(3, 80, "f", 23), request(3, 64, "f", 24)],
+  // BTRFS_IOC_: SNAP_CREATE, SUBVOL_CREATE, SNAP_DESTROY, their second versions, SUBVOL_SETFLAGS.
+  ...[1, 14, 15, 23, 24, 63].map((number) => request(1, 4096, "\x94", number)),
+  request(1, 8, "\x94", 26),
 ];
 
 /** What the filter is meant to answer, said without jumps: by name, with the arguments as the kernel takes them. */
@@ -65,9 +87,9 @@ function intended(architecture: Architecture, { arch, nr, args }: Call): Verdict
     case "setpgid":
       return int(1) === 0 ? "allow" : "notify";
     case "fcntl":
-      return refusedWhen(int(1) === 8 || int(1) === 15);
+      return refusedWhen(REFUSED_OPERATIONS.includes(int(1)));
     case "ioctl":
-      return refusedWhen([0x8901, 0x8902, 0x5412, 0x541c].includes(int(1)));
+      return refusedWhen(REFUSED_REQUESTS.includes(int(1) >>> 0));
     case "setrlimit":
       return refusedWhen(int(0) === TAG_RESOURCE);
     case "prlimit64":
@@ -116,7 +138,9 @@ const argument = fc.tuple(
       10,
       11,
     ),
-    fc.constantFrom(0x8901, 0x8902, 0x8903, 0x5412, 0x541c, TAG_RESOURCE, TAG_RESOURCE + 2 ** 8),
+    fc.constantFrom(...REFUSED_OPERATIONS, ...REFUSED_REQUESTS),
+    fc.constantFrom(...REFUSED_OPERATIONS, ...REFUSED_REQUESTS).map((number) => number + 1),
+    fc.constantFrom(TAG_RESOURCE, TAG_RESOURCE + 2 ** 8),
     fc.constantFrom(...NAMESPACES, 0x11, 0x3d0f00),
     fc.integer({ min: -(2 ** 31), max: 2 ** 32 - 1 }),
   ),
@@ -240,15 +264,52 @@ for (const architecture of ARCHITECTURES) {
   });
 
   Deno.test(`filter, ${architecture}: no signal by way of input, nothing typed into a terminal`, () => {
-    for (const [operation, verdict] of [[8, EPERM], [15, EPERM], [9, "allow"], [2, "allow"]] as const) {
-      assert.deepEqual(ask("fcntl", 3, operation, SERVER), verdict);
-      assert.deepEqual(ask("fcntl", 3, BigInt(operation) | 1n << 32n, SERVER), verdict);
+    for (const operation of [8, 15]) {
+      assert.deepEqual(ask("fcntl", 3, operation, SERVER), EPERM);
+      assert.deepEqual(ask("fcntl", 3, BigInt(operation) | 1n << 32n, SERVER), EPERM);
     }
+    // F_GETOWN, F_SETFD, F_SETFL, F_SETLK, F_SETSIG.
+    for (const operation of [9, 2, 4, 6, 10]) assert.equal(ask("fcntl", 3, operation, 0), "allow");
     for (const request of [0x8901, 0x8902, 0x5412, 0x541c]) {
       assert.deepEqual(ask("ioctl", 3, request, 0), EPERM);
       assert.deepEqual(ask("ioctl", 3, BigInt(request) | 1n << 63n, 0), EPERM);
     }
-    for (const request of [0x8903, 0x5413, 0]) assert.equal(ask("ioctl", 3, request, 0), "allow");
+    // Among them FIONREAD, FIONBIO and TIOCGWINSZ.
+    for (const request of [0x8903, 0x541b, 0x5421, 0x5413, 0]) {
+      assert.equal(ask("ioctl", 3, request, 0), "allow");
+    }
+  });
+
+  Deno.test(`filter, ${architecture}: nobody is made to wait by a lease, nor told what others do in a folder`, () => {
+    // F_SETLEASE with a lease to write, F_NOTIFY with everything, F_SETDELEG.
+    for (const [operation, argument] of [[1024, 1], [1026, 0x8000_003f], [1040, 0x7fff_0000]] as const) {
+      assert.deepEqual(ask("fcntl", 3, operation, argument), EPERM);
+    }
+    // F_GETLEASE, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_ADD_SEALS, F_GETDELEG.
+    for (const operation of [1025, 1030, 1031, 1033, 1039]) {
+      assert.equal(ask("fcntl", 3, operation, 0), "allow");
+    }
+  });
+
+  Deno.test(`filter, ${architecture}: times and flags of files stay as they are, and can be read`, () => {
+    const names = ["utime", "utimes", "futimesat", "utimensat", "file_setattr"]
+      .filter((name) => NUMBERS[architecture][name] !== undefined);
+    assert.equal(names.length, architecture === "x86_64" ? 5 : 2);
+    for (const name of names) assert.deepEqual(ask(name, -100, 0x7fff_0000, 0, 0), EPERM);
+    assert.equal(ask("file_getattr", -100, 0x7fff_0000, 0, 0, 0), "allow");
+    for (const request of [0x4008_6602, 0x401c_5820, 0x4080_6685, 0x800c_6613]) {
+      assert.deepEqual(ask("ioctl", 3, request, 0x7fff_0000), EPERM);
+      assert.deepEqual(ask("ioctl", 3, BigInt(request) | 0xffff_ffffn << 32n, 0), EPERM);
+    }
+    // FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR, FICLONE.
+    for (const request of [0x8008_6601, 0x801c_581f, 0x4004_9409]) {
+      assert.equal(ask("ioctl", 3, request, 0x7fff_0000), "allow");
+    }
+  });
+
+  Deno.test(`filter, ${architecture}: no session of one's own, with a share of the processor of its own`, () => {
+    assert.deepEqual(ask("setsid"), EPERM);
+    assert.equal(ask("getsid", 0), "allow");
   });
 
   Deno.test(`filter, ${architecture}: every jump goes forward and stays inside, the last line answers`, () => {

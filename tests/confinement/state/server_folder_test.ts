@@ -41,7 +41,7 @@ Deno.test("server folder: made for its owner alone, and removed when it is close
   const about = JSON.parse(Deno.readTextFileSync(`${own}/server.json`));
   assert.deepEqual([about.pid, Object.keys(about)], [Deno.pid, ["pid", "started"]]);
   assert.deepEqual(folder.dead, []);
-  folder.makeScratch("nmap", "1");
+  await folder.makeScratch("nmap", "1");
   Deno.writeTextFileSync(`${own}/scratch/nmap/1/left`, "");
   await folder.close();
   assert.deepEqual(namesIn(test.servers), []);
@@ -51,9 +51,9 @@ Deno.test("server folder: a scratch folder is made once, and removed with what i
   using test = state();
   const folder = await test.open("ab");
   const scratch = `${test.servers}/ab/scratch/nmap`;
-  folder.makeScratch("nmap", "1");
+  await folder.makeScratch("nmap", "1");
   assert.equal(modeOf(`${scratch}/1`), 0o700);
-  assert.throws(() => folder.makeScratch("nmap", "1"), Deno.errors.AlreadyExists);
+  await assert.rejects(folder.makeScratch("nmap", "1"), /File exists.*: mkdir/);
   Deno.mkdirSync(`${scratch}/1/a/b`, { recursive: true });
   await folder.removeScratch("nmap", "1");
   await folder.removeScratch("nmap", "never there");
@@ -64,19 +64,46 @@ Deno.test("server folder: a scratch folder is made once, and removed with what i
 Deno.test("server folder: modes that a program took away are given back", async () => {
   using test = state();
   const folder = await test.open("ab");
-  folder.makeScratch("nmap", "1");
+  await folder.makeScratch("nmap", "1");
   const own = `${test.servers}/ab`;
   for (const path of [`${own}/scratch/nmap`, `${own}/scratch`, `${own}/trash`, own, test.servers]) {
     Deno.chmodSync(path, 0);
   }
   Deno.chmodSync(test.stateFolder, 0o050);
-  folder.makeScratch("nmap", "2");
+  await folder.makeScratch("nmap", "2");
   assert.equal(modeOf(test.stateFolder), 0o750);
   Deno.chmodSync(`${own}/scratch/nmap`, 0);
   Deno.chmodSync(own, 0);
   await folder.removeScratch("nmap", "1");
   assert.deepEqual(namesIn(`${own}/scratch/nmap`), ["2"]);
   await folder.close();
+});
+
+Deno.test("server folder: whoever gets no folder for a run is told where, why and what to do", async () => {
+  using test = state();
+  const folder = await test.open("ab");
+  const scratch = `${test.servers}/ab/scratch/nmap`;
+  const { mkdirSync } = Deno;
+  for (
+    const [code, advice] of [
+      ["ENOSPC", `There is no room in the folder for state "${test.stateFolder}": make some there`],
+      ["EDQUOT", `There is no room in the folder for state "${test.stateFolder}": make some there`],
+      ["EROFS", `Check that the folder for state "${test.stateFolder}" can be written`],
+    ] as const
+  ) {
+    Deno.mkdirSync = () => {
+      throw Object.assign(new Error("No (os error 1)"), { code });
+    };
+    const message = `cannot make a folder for the run in "${scratch}": No (os error 1). ${advice}`;
+    await assert.rejects(folder.makeScratch("nmap", "1"), { message });
+    Deno.mkdirSync = mkdirSync;
+  }
+  await folder.close();
+  // As when somebody has removed it.
+  await assert.rejects(
+    folder.makeScratch("nmap", "1"),
+    /No such file or directory.*\. The folder for state ".*\/state" was removed while the server ran: start the server again$/,
+  );
 });
 
 for (
@@ -182,6 +209,26 @@ Deno.test("server folder: one whose lock is free is dead, for the first that fin
   const third = await test.open("a3");
   assert.deepEqual(third.dead, ["dead2"]);
   for (const folder of [second, third]) await folder.close();
+});
+
+Deno.test("server folder: what cannot be removed is put aside once, and no server looks at it again", async () => {
+  using test = state();
+  await (await test.open("ff")).close();
+  leftBehind(test.servers, "dead");
+  const script = `mkdir -p "$(printf '\\377')/a"`;
+  const fill = (cwd: string) => new Deno.Command("/bin/sh", { args: ["-ec", script], cwd }).output();
+  await fill(`${test.servers}/dead/scratch/nmap/1/deep`);
+  const first = await test.open("a1");
+  await assert.rejects(first.forget("dead"), /what is left is in "/);
+  await first.makeScratch("nmap", "1");
+  await fill(`${test.servers}/a1/scratch/nmap/1`);
+  await first.close();
+  const aside = namesIn(`${test.stateFolder}/unremovable`);
+  assert.deepEqual([namesIn(test.servers), aside.length], [[], 2]);
+  const second = await test.open("a2");
+  assert.deepEqual(second.dead, []);
+  await second.close();
+  assert.deepEqual(namesIn(`${test.stateFolder}/unremovable`), aside);
 });
 
 Deno.test("server folder: one that is being made is not dead, one that was never finished is", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { inspectFile } from "../../../src/confinement/state/word_lists.ts";
+import { withoutThreads } from "./without_threads.ts";
 
 async function withLists(test: (root: string) => Promise<void>): Promise<void> {
   const root = Deno.realPathSync(Deno.makeTempDirSync());
@@ -27,6 +28,21 @@ Deno.test("word lists: lines are counted over the ends of what is read at once",
   withLists(async (root) => {
     Deno.writeTextFileSync(`${root}/first/long.txt`, `${"x".repeat(100)}\n`.repeat(3000));
     assert.equal((await inspectFile([`${root}/first`], "long.txt")).lines, 3000);
+  }));
+
+Deno.test("word lists: counting needs no other thread, and gives others their turn", () =>
+  withLists(async (root) => {
+    const line = new Uint8Array(10_000_000).fill(10);
+    Deno.writeFileSync(`${root}/first/long.txt`, line);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    try {
+      const { lines } = await withoutThreads(() => inspectFile([`${root}/first`], "long.txt"));
+      assert.equal(lines, line.length);
+    } finally {
+      clearInterval(timer);
+    }
+    assert.ok(turns >= 2, `${turns} turns`);
   }));
 
 Deno.test("word lists: what is no file, is not there, or leads out of the folder is refused with the reason", () =>
