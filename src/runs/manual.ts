@@ -23,6 +23,7 @@ export function manualOf(entry: ToolboxEntry, policy: TargetPolicy, tier: Wanted
     ? `available at ${availability.path}`
     : `unavailable: ${missing.reason}. ${missing.remedy}`;
   const loose = unenforced(manifest, tier);
+  const modes = Object.keys(manifest.modes);
   return [
     `${tool.name}: ${manifest.title}`,
     "",
@@ -33,6 +34,7 @@ export function manualOf(entry: ToolboxEntry, policy: TargetPolicy, tier: Wanted
     `Limits: ${describeLimits(tool.limits)}`,
     ...(manifest.helpers.length === 0 ? [] : [`May execute: ${manifest.helpers.join(", ")}, and itself`]),
     `Runs at once: ${tool.concurrency}; waiting: at most ${tool.maxQueue}`,
+    ...(modes.length === 0 ? [] : [`Modes: give one of ${modes.join(", ")} as the parameter mode`]),
     ...[...tool.forms].flatMap(([mode, form]) => [
       ...(mode === NO_MODE ? [] : ["", `Mode ${mode}: ${manifest.modes[mode]!.description}`]),
       ...describeForm(form, policy),

@@ -118,15 +118,12 @@ Deno.test("the executable says that the flags it prints are not for it", async (
 });
 
 Deno.test("each known fault has a test in whose name its number is, or waits for a part that is not there yet", () => {
-  const held = new Set(
-    testFiles("tests").flatMap((path) => {
-      const lines = Deno.readTextFileSync(fileOf(path)).split("\n");
-      // Names stand in quotation marks; what a comment says is no test.
-      return lines.filter((line) => !/^\s*(?:\/\/|\/?\*)/.test(line) && /["`].*\(D[0-9]/.test(line)).flatMap(
-        faultsIn,
-      );
-    }),
-  );
+  // The numbers in this file are examples.
+  const files = testFiles("tests").filter((path) => !path.endsWith("/project_test.ts"));
+  const lines = files.flatMap((path) => Deno.readTextFileSync(fileOf(path)).split("\n"));
+  // Names stand in quotation marks; what a comment says is no test.
+  const names = lines.filter((line) => /["`].*\(D[0-9]/.test(line) && !/^\s*(?:\/\/|\/?\*)/.test(line));
+  const held = new Set(names.flatMap(faultsIn));
   const known = Object.keys(FAULTS).map(Number);
   assert.deepEqual(known, Array.from({ length: 27 }, (_, index) => index + 1));
   assert.deepEqual(known.filter((fault) => !held.has(fault)), Object.keys(LATER).map(Number));

@@ -81,6 +81,18 @@ Deno.test("manual: the limits are those in effect", () => {
   );
 });
 
+Deno.test("manual: each mode has its own part, and how to choose one is said", () => {
+  const modes = {
+    one: { description: "The first", first: ["one"] },
+    two: { description: "The second", flags: { "-2": {} }, intrusive: true },
+  };
+  const text = manual({ tools: [toolOf({ modes, parameters: {}, flags: {} })] });
+  assert.match(text, /^Modes: give one of one, two as the parameter mode$/m);
+  assert.match(text, /^Mode one: The first\nTarget: .*\nAlways given: -q one$/m);
+  assert.match(text, /^Mode two: The second\nIntrusive: every run needs leave\n[^]*\n {2}-2$/m);
+  assert.doesNotMatch(manual(), /Modes/);
+});
+
 Deno.test("manual: a long list of values is broken into lines, and nothing of it is lost", () => {
   const values = Array.from({ length: 60 }, (_, index) => `value-${index}`);
   const parameters = { kind: { type: "enum", flag: "-k", values, description: "What kind" } } as const;
