@@ -19,7 +19,8 @@ import { hasProgram, TestFolder } from "../integration/support/programs.ts";
 
 /** Where the tests are run again as an ordinary user, fewer of each must do. */
 const SETUID = Deno.env.get("BULKHEAD_HOSTILE_SETUID");
-const FEW = SETUID !== undefined;
+/** And so on the older Deno, whose kernel is the same; the counts that are promised are run on the newest. */
+const FEW = SETUID !== undefined || Deno.env.get("BULKHEAD_HOSTILE") === "few";
 const GRABS = FEW ? 100 : 500;
 const RUNS = FEW ? 120 : 600;
 const TIMES = FEW ? 4 : 10;
@@ -583,7 +584,7 @@ Deno.test("hostile: what the server was started with open is not open in a progr
   if (measured !== null) assert.equal(measured.inside, "0 1 2");
 });
 
-Deno.test("hostile: all of it again as an ordinary user", { ignore: !isRoot() || FEW }, async () => {
+Deno.test("hostile: all of it again as an ordinary user", { ignore: !isRoot() || SETUID !== undefined }, async () => {
   if (Deno.build.os !== "linux" || !hasProgram("setpriv")) return;
   using folder = new TestFolder();
   const program = buildHostile(folder);
