@@ -584,43 +584,47 @@ Deno.test("hostile: what the server was started with open is not open in a progr
   if (measured !== null) assert.equal(measured.inside, "0 1 2");
 });
 
-Deno.test("hostile: all of it again as an ordinary user", { ignore: !isRoot() || SETUID !== undefined }, async () => {
-  if (Deno.build.os !== "linux" || !hasProgram("setpriv")) return;
-  using folder = new TestFolder();
-  const program = buildHostile(folder);
-  if (program === null) return;
-  const setuid = `${folder.path}/setuid`;
-  Deno.copyFileSync(program, setuid);
-  Deno.chmodSync(setuid, 0o4755);
-  // The project may lie where only root can read.
-  for (
-    const part of ["src", "tests/support", "tests/integration/support", "tests/confinement", "deno.json"]
-  ) {
-    const to = `${folder.path}/${part}`;
-    Deno.mkdirSync(to.slice(0, to.lastIndexOf("/")), { recursive: true });
-    const copied = await new Deno.Command("cp", { args: ["-r", `${ROOT}${part}`, to] }).output();
-    assert.ok(copied.success);
-  }
-  const cache = `${folder.path}/cache`;
-  Deno.mkdirSync(cache);
-  Deno.chownSync(cache, NOBODY, NOBODY);
-  const { code, stdout, stderr } = await new Deno.Command("setpriv", {
-    args: [
-      ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", Deno.execPath()],
-      ...["test", "--no-check", "--no-lock", "-P=test", "tests/confinement/hostile_test.ts"],
-    ],
-    cwd: folder.path,
-    env: {
-      HOME: cache,
-      DENO_DIR: cache,
-      BULKHEAD_HOSTILE: program,
-      BULKHEAD_HOSTILE_SETUID: setuid,
-      NO_COLOR: "1",
-    },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  const said = decoder.decode(stdout) + decoder.decode(stderr);
-  for (const [, line] of said.matchAll(/^ *(as an ordinary user: .*)$/gm)) note(line!);
-  assert.equal(code, 0, said);
-});
+Deno.test(
+  "hostile: all of it again as an ordinary user",
+  { ignore: !isRoot() || SETUID !== undefined },
+  async () => {
+    if (Deno.build.os !== "linux" || !hasProgram("setpriv")) return;
+    using folder = new TestFolder();
+    const program = buildHostile(folder);
+    if (program === null) return;
+    const setuid = `${folder.path}/setuid`;
+    Deno.copyFileSync(program, setuid);
+    Deno.chmodSync(setuid, 0o4755);
+    // The project may lie where only root can read.
+    for (
+      const part of ["src", "tests/support", "tests/integration/support", "tests/confinement", "deno.json"]
+    ) {
+      const to = `${folder.path}/${part}`;
+      Deno.mkdirSync(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+      const copied = await new Deno.Command("cp", { args: ["-r", `${ROOT}${part}`, to] }).output();
+      assert.ok(copied.success);
+    }
+    const cache = `${folder.path}/cache`;
+    Deno.mkdirSync(cache);
+    Deno.chownSync(cache, NOBODY, NOBODY);
+    const { code, stdout, stderr } = await new Deno.Command("setpriv", {
+      args: [
+        ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", Deno.execPath()],
+        ...["test", "--no-check", "--no-lock", "-P=test", "tests/confinement/hostile_test.ts"],
+      ],
+      cwd: folder.path,
+      env: {
+        HOME: cache,
+        DENO_DIR: cache,
+        BULKHEAD_HOSTILE: program,
+        BULKHEAD_HOSTILE_SETUID: setuid,
+        NO_COLOR: "1",
+      },
+      stdin: "null",
+    }).output();
+    const decoder = new TextDecoder();
+    const said = decoder.decode(stdout) + decoder.decode(stderr);
+    for (const [, line] of said.matchAll(/^ *(as an ordinary user: .*)$/gm)) note(line!);
+    assert.equal(code, 0, said);
+  },
+);
