@@ -64,6 +64,6 @@ function line(entry: ToolboxEntry): string {
   const below = (text: string) => `${" ".repeat(name.length)}${text}\n`;
   if (!enabled) return `${name}disabled by tools.include and tools.exclude\n`;
   const missing = unavailability(entry);
-  if (missing === null) return `${name}${availability.path}\n`;
+  if (missing === null) return `${name}available: ${availability.path}\n`;
   return `${name}unavailable: ${missing.reason}\n${below(missing.remedy)}`;
 }

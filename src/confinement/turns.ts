@@ -1,8 +1,14 @@
 /**
- * Work that stops a thread for long, one piece a turn of the event loop: messages and timers have theirs in between.
+ * Work that stops a thread for long, piece by piece: messages and timers have their turns in between.
  *
  * @module
  */
+
+/**
+ * How long others have between two pieces, in milliseconds. Deno takes one message of each sender in a turn of its event
+ * loop, so that a single turn would let a backlog grow.
+ */
+const PAUSE_MS = 10;
 
 /** Pieces of work that wait for their turns, by key. */
 export class Turns {
@@ -13,7 +19,7 @@ export class Turns {
   add(key: string, work: () => void): void {
     this.#waiting.delete(key);
     this.#waiting.set(key, work);
-    this.#schedule();
+    this.#schedule(0);
   }
 
   /** Leaves out a piece of work that still waits; returns whether it did. */
@@ -26,7 +32,7 @@ export class Turns {
     this.#waiting.clear();
   }
 
-  #schedule(): void {
+  #schedule(pauseMs: number): void {
     if (this.#isScheduled || this.#waiting.size === 0) return;
     this.#isScheduled = true;
     setTimeout(() => {
@@ -35,9 +41,12 @@ export class Turns {
       if (next === undefined) return;
       const [key, work] = next;
       this.#waiting.delete(key);
-      // Before the work, which may throw: the others are not to blame.
-      this.#schedule();
-      work();
-    }, 0);
+      try {
+        work();
+      } finally {
+        // Whatever becomes of it, and after it: the pause is the others'.
+        this.#schedule(PAUSE_MS);
+      }
+    }, pauseMs);
   }
 }

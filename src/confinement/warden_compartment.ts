@@ -31,8 +31,11 @@ import {
 import type { WardenRuns } from "./warden_runs.ts";
 import { COMPARTMENT_URL, compartmentPermissions } from "./workers.ts";
 
-/** How long a program's start may wait for word from the server and from its compartment, in milliseconds. */
-const RENDEZVOUS_MS = 1000;
+/**
+ * How long a program's start may wait for word from the server and from its compartment, in milliseconds. Words take
+ * longer while compartments are made, and on a machine with too few processors; nobody waits but this one.
+ */
+const RENDEZVOUS_MS = 10_000;
 
 /** What tier kernel works with. */
 export interface KernelTier {
@@ -55,6 +58,8 @@ export class WardenCompartment {
   #spawning: string | null = null;
   /** The process that waits to become it. */
   #waiting: Notification | null = null;
+  /** Why the last start was refused, for the compartment to ask. */
+  #refusal: string | null = null;
   #gone = false;
 
   /**
@@ -157,7 +162,11 @@ export class WardenCompartment {
         return;
       case "not_spawned":
         this.#spawning = null;
-        return this.#send({ type: "refusal", run: message.run, reason: runs.refusalOf(message.run) });
+        return this.#send({
+          type: "refusal",
+          run: message.run,
+          reason: runs.refusalOf(message.run) ?? this.#refusal,
+        });
       case "stop":
       case "exited":
         if (!runs.belongsTo(message.run, this.#tool)) return;
@@ -227,7 +236,10 @@ export class WardenCompartment {
   }
 
   #answer(notification: Notification, refusal: string | null): void {
-    if (this.#waiting === notification) this.#waiting = null;
+    if (this.#waiting === notification) {
+      this.#waiting = null;
+      this.#refusal = refusal;
+    }
     if (this.#tier === null || this.#listener === null) return;
     const response = responseBytes(notification.id, refusal === null ? "continue" : { errno: ERRNO.EPERM });
     // Fails when the process was killed meanwhile; then there is nobody to answer.

@@ -113,7 +113,7 @@ Deno.test(
     const bulkhead = await compiled(folder);
 
     const listed = await bulkhead("tools");
-    assert.match(listed.stdout, /^stand_in +A stand-in +\S+\/bin\/stand_in$/m);
+    assert.match(listed.stdout, /^stand_in +A stand-in +available: \S+\/bin\/stand_in$/m);
     assert.match(listed.stdout, /^nmap /m);
     const { stdout, stderr } = await bulkhead("call", "stand_in", "--json");
     assert.equal(JSON.parse(stdout).stdout, "for lab\n", stderr);
