@@ -49,10 +49,6 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
     "A program may use up the inotify instances of the server's user, 128 by default, and lock (flock) any file that it can read; whoever watches files or waits for such a lock is kept from it until the run ends.",
   ],
   [
-    "Names that are not Unicode",
-    "A folder with such a name, made by a program, is not removed from the state folder.",
-  ],
-  [
     "Runs of one tool among themselves",
     "They share a compartment: one may read and write another's folder, and read its memory, while both go on. Signals between runs are refused, whichever tool they are of.",
   ],
@@ -62,7 +58,7 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
   ],
   [
     "Space on the disk, and processes without a cgroup",
-    "A file may be as large as `limits.file_size_mb`, but how many there are below the scratch folder is not counted before they are removed; nor are processes, though all of them come after the server where processors are short (niceness 5).",
+    "A file may be as large as `limits.file_size_mb`, but how many there are below the scratch folder is not counted before they are removed; processes are counted by user only, and a quarter of what the server's user may have, at most 256, is kept from programs (root's are not counted). All of them come after the server where processors are short (niceness 19), so that beside other work of its session a tool may be slow.",
   ],
   [
     "Folders that cannot be removed",
@@ -102,7 +98,7 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
   ],
   [
     "Scripts of nmap",
-    "`-sV` runs those of nmap's category `version`. No other script can be asked for; `-A` is marked intrusive.",
+    "`-sV` runs those of nmap's category `version`. Others can be asked for by name from a closed list; what is in the categories of intrusive or worse scripts is not on it, but for a few that are marked intrusive, as `-A` is.",
   ],
   [
     "aarch64",
@@ -165,9 +161,10 @@ export function permissionsPage(grants: Grants): string {
     "2. The filter stops every execve(2) of the compartment's children, before anything of the new program runs, and tells",
     "   the warden. Unless main has announced the run, it fails. In the same way the warden is asked for every signal to",
     "   another process, and allows those within the run.",
-    "3. The warden gives the process its own group, its ceilings (address space, processor time, open files, file size, no",
-    "   core), and the run's mark: the limit `RLIMIT_LOCKS`, which no kernel since 2.4.24 uses, which every child inherits,",
-    "   and which the filter lets nobody change. If one of these fails, so does the execve, and the run is reported.",
+    "3. The warden gives the process its own group, the last place for processors, its ceilings (address space, processor",
+    "   time, open files, file size, no core), and the run's mark: the limit `RLIMIT_LOCKS`, which no kernel since 2.4.24",
+    "   uses, which every child inherits, and which the filter lets nobody change. If one of these fails, so does the",
+    "   execve, and the run is reported.",
     "4. Only then does the program begin. Whatever it starts later is asked for in the same way and has all of it by",
     "   inheritance.",
     "",

@@ -21,7 +21,7 @@ import { Listeners } from "./listeners.ts";
 import { landlockAbi } from "./linux/landlock.ts";
 import { unknownNotifications } from "./linux/seccomp.ts";
 import type { Tier } from "./tier.ts";
-import { Turns } from "./turns.ts";
+import { SpacedWork } from "./spaced_work.ts";
 import { type CompartmentTerms, type FromWarden, isToWarden, type ToWarden } from "./warden_protocol.ts";
 import { type KernelTier, WardenCompartment } from "./warden_compartment.ts";
 import { type RunEnd, WardenRuns } from "./warden_runs.ts";
@@ -41,7 +41,7 @@ const PR_SET_DUMPABLE = 4;
  * Making compartments. Each stops this thread until the new one is up, which takes hundreds of milliseconds where
  * processors are short: whoever waits for an answer meanwhile would take this thread for dead.
  */
-const making = new Turns();
+const making = new SpacedWork();
 
 /** How many compartments have been made: a new one is not mistaken for the one before it. */
 let made = 0;

@@ -73,7 +73,7 @@ Deno.test("runs: a program is let go in a group of its own, with its limits and,
   assert.equal(runs.isMarked(process.pid), false);
   assert.equal(runs.land("a", process.pid), null);
   assert.equal(process.group, process.pid);
-  assert.ok(kernel.niceness.get(process.pid)! > 0, "it stands behind the server");
+  assert.equal(kernel.niceness.get(process.pid), 19, "it stands behind the server");
   assert.deepEqual(kernel.limitsSet.map(({ resource }) => resource), [
     RESOURCE.cpu,
     RESOURCE.fileSize,

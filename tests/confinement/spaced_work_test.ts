@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { Turns } from "../../src/confinement/turns.ts";
+import { SpacedWork } from "../../src/confinement/spaced_work.ts";
 import { FakeTime } from "../support/fake_time.ts";
 
-Deno.test("turns: one piece of work a turn, in order, and others have theirs in between", async () => {
+Deno.test("spaced work: one piece of work a turn, in order, and others have theirs in between", async () => {
   using time = new FakeTime();
-  const turns = new Turns();
+  const work = new SpacedWork();
   const done: string[] = [];
   for (const key of ["a", "b", "c"]) {
-    turns.add(key, () => {
+    work.add(key, () => {
       done.push(key);
       setTimeout(() => done.push(`after ${key}`), 0);
     });
@@ -20,24 +20,24 @@ Deno.test("turns: one piece of work a turn, in order, and others have theirs in 
   assert.equal(time.pending, 0);
 });
 
-Deno.test("turns: what is left out, or asked for anew, is not done as it was", async () => {
+Deno.test("spaced work: what is left out, or asked for anew, is not done as it was", async () => {
   using time = new FakeTime();
-  const turns = new Turns();
+  const work = new SpacedWork();
   const done: string[] = [];
-  turns.add("a", () => done.push("first a"));
-  turns.add("b", () => done.push("b"));
-  turns.add("a", () => done.push("second a"));
-  assert.equal(turns.remove("b"), true);
-  assert.equal(turns.remove("b"), false);
+  work.add("a", () => done.push("first a"));
+  work.add("b", () => done.push("b"));
+  work.add("a", () => done.push("second a"));
+  assert.equal(work.remove("b"), true);
+  assert.equal(work.remove("b"), false);
   await time.advance(25);
   assert.deepEqual(done, ["second a"]);
-  turns.add("c", () => done.push("c"));
+  work.add("c", () => done.push("c"));
   await time.advance(1);
   assert.deepEqual(done, ["second a", "c"]);
 });
 
-Deno.test("turns: work that throws keeps nobody else from its turn", async () => {
-  const turns = new Turns();
+Deno.test("spaced work: work that throws keeps nobody else from its turn", async () => {
+  const work = new SpacedWork();
   const done: string[] = [];
   const failed = Promise.withResolvers<string>();
   const onError = (event: ErrorEvent) => {
@@ -46,11 +46,11 @@ Deno.test("turns: work that throws keeps nobody else from its turn", async () =>
   };
   globalThis.addEventListener("error", onError);
   try {
-    turns.add("a", () => {
+    work.add("a", () => {
       throw new Error("no luck");
     });
     const last = Promise.withResolvers<void>();
-    turns.add("b", () => {
+    work.add("b", () => {
       done.push("b");
       last.resolve();
     });

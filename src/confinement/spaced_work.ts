@@ -11,7 +11,7 @@
 const PAUSE_MS = 10;
 
 /** Pieces of work that wait for their turns, by key. */
-export class Turns {
+export class SpacedWork {
   readonly #waiting = new Map<string, () => void>();
   #isScheduled = false;
 
