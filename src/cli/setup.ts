@@ -4,7 +4,7 @@
  * @module
  */
 import { isManifestFile, loadCatalog, type ManifestFile } from "../catalog/load.ts";
-import { type ConfigFlags, loadConfig, locateConfig } from "../config/load.ts";
+import { type ConfigFlags, type ConfigWorld, type LoadedConfig, loadConfig, locateConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { stateFolder } from "../config/state_folder.ts";
 import { type ConfiguredTool, configureTools } from "../config/tools.ts";
@@ -30,7 +30,15 @@ export interface Setup {
   readonly logFile: LogFileSettings | null;
   /** The folders of state and of the log file: what must be writable. */
   readonly writable: readonly string[];
+  /** What it was read by, for when it is read again. */
+  readonly flags: ConfigFlags;
+  readonly world: ConfigWorld;
 }
+
+/** The beginning, or everything that is wrong with it. */
+export type SetupReading =
+  | { readonly ok: true; readonly setup: Setup }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /**
  * Reads everything.
@@ -41,16 +49,27 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
   const world = configWorld();
   const loaded = loadConfig(flags, world);
   if (!loaded.ok) throw failed(loaded.diagnostics, io);
-  const { config, file } = loaded;
-  const catalog = loadCatalog(readManifests(config.tools.dirs, io));
-  if (!catalog.ok) throw failed(catalog.diagnostics, io);
-  const tools = configureTools(catalog.manifests, config, loaded.locate);
-  if (!tools.ok) throw failed(tools.diagnostics, io);
-  setUpLogging(config.logging, standardError);
+  const reading = assembleSetup(flags, world, loaded, readManifests(loaded.config.tools.dirs, io));
+  if (!reading.ok) throw failed(reading.diagnostics, io);
+  setUpLogging(reading.setup.config.logging, standardError);
+  return reading.setup;
+}
+
+/** Checks a configuration and the manifests that belong to it, as a whole. */
+export function assembleSetup(
+  flags: ConfigFlags,
+  world: ConfigWorld,
+  { config, file, locate }: LoadedConfig,
+  manifests: readonly ManifestFile[],
+): SetupReading {
+  const catalog = loadCatalog(manifests);
+  if (!catalog.ok) return catalog;
+  const tools = configureTools(catalog.manifests, config, locate);
+  if (!tools.ok) return tools;
   const location = locateConfig(flags, world);
   const state = stateFolder(config, world);
   const { file: log, max_file_bytes: maxBytes, backup_count: backups } = config.logging;
-  return {
+  const setup: Setup = {
     config,
     tools: tools.tools,
     policy: new TargetPolicy(config.security.allowed_targets, config.security.denied_targets),
@@ -63,7 +82,10 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
     stateFolder: state,
     logFile: log === undefined ? null : { path: log, maxBytes, backups },
     writable: [...(state === null ? [] : [state]), ...(log === undefined ? [] : [folderOf(log)])],
+    flags,
+    world,
   };
+  return { ok: true, setup };
 }
 
 /**

@@ -6,6 +6,7 @@
 import type { AvailabilityWorld } from "../catalog/availability.ts";
 import { findProgram, type ProgramFiles, type ProgramSearch } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
+import { ENVIRONMENT_NAMES } from "../config/environment.ts";
 import type { ConfigWorld } from "../config/load.ts";
 import type { Tool } from "../catalog/tool.ts";
 import type { ProgramFiles as ExecutableReader } from "../confinement/executable_files.ts";
@@ -21,20 +22,26 @@ export const systemIo: Io = {
   stderr: (text) => writeAll(Deno.stderr, text),
 };
 
-/** Where the configuration is read from. */
+/**
+ * Where the configuration is read from. The environment and the working folder are those of now, also once they may not be
+ * asked for any more.
+ */
 export function configWorld(): ConfigWorld {
+  const environment = new Map(ENVIRONMENT_NAMES.map((name) => [name, environmentVariable(name)]));
   return {
     cwd: workingFolder(),
-    env: (name) => {
-      try {
-        return Deno.env.get(name);
-      } catch {
-        // A name that may not be read was not granted: `permissions` prints the flag for all of them.
-        return undefined;
-      }
-    },
+    env: (name) => environment.get(name),
     readFile: (path) => orNull(() => Deno.readFileSync(path)),
   };
+}
+
+function environmentVariable(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch {
+    // A name that may not be read was not granted: `permissions` prints the flag for all of them.
+    return undefined;
+  }
 }
 
 /** The files of a folder, or null when there is no such folder; throws when it cannot be read. */

@@ -8,7 +8,8 @@ import { systemClock } from "../core/clock.ts";
 import { REFUSAL_ANSWERS } from "../core/refusal.ts";
 import { toolInformation } from "../runs/describe_tool.ts";
 import { manualOf } from "../runs/manual.ts";
-import { findTool, makeToolbox, type ToolboxEntry, unavailability } from "../runs/toolbox.ts";
+import { Registry } from "../runs/registry.ts";
+import { findTool, type ToolboxEntry, unavailability } from "../runs/toolbox.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
 import { findTools } from "./engine.ts";
@@ -28,12 +29,10 @@ export const run: Command = async (invocation) => {
   const { io } = invocation;
   const options = readArguments(parser, invocation);
   const setup = readSetup(configFlags(options), io);
-  const toolbox = makeToolbox(
-    await findTools(setup, { askPermission: true }),
-    new Map(),
-    systemClock,
-    Math.random,
-  );
+  const states = await findTools(setup, { askPermission: true });
+  // Nothing is executed here, so nothing is made to execute it with.
+  const registry = new Registry(states, { clock: systemClock, random: Math.random, equip: () => null });
+  const toolbox = registry.tools;
   if (options.name === undefined) {
     const entries = [...toolbox.values()];
     io.stdout(

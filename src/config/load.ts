@@ -37,9 +37,17 @@ export type Place = Pick<Diagnostic, "file" | "line" | "column">;
 /** Finds the place of the value, or of the key, that is in effect. */
 export type Locate = (path: DocumentPath, what?: "key" | "value") => Place;
 
+/** A configuration that was found good. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** The file that was read, or null. */
+  readonly file: string | null;
+  readonly locate: Locate;
+}
+
 /** The configuration, or everything that is wrong with it. */
 export type ConfigLoad =
-  | { readonly ok: true; readonly config: Config; readonly file: string | null; readonly locate: Locate }
+  | ({ readonly ok: true } & LoadedConfig)
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** Nested values, before the schema has looked at them. */

@@ -21,15 +21,18 @@ import { problem, refusalProblem } from "./problem.ts";
 /** What the service stands on. */
 export interface HttpParts {
   readonly toolbox: Toolbox;
-  readonly policy: TargetPolicy;
+  readonly policy: () => TargetPolicy;
   readonly pipeline: Pipeline;
   readonly sessions: HttpSessions;
   /** Asked for each request: the port is known only once it is bound. */
   readonly origins: () => OriginRules;
-  readonly maxBodyBytes: number;
+  readonly maxBodyBytes: () => number;
 }
 
 const logger = getLogger(["bulkhead", "http"]);
+
+/** Without tokens callers cannot be told apart. */
+const LOCAL_CLIENT = "http";
 
 /** The paths and the methods that each has. */
 const METHODS: readonly (readonly [RegExp, string])[] = [
@@ -70,12 +73,12 @@ export function makeHttpApp(parts: HttpParts): Hono {
   app.get(
     "/tools",
     (context) =>
-      context.json({ tools: [...toolbox.values()].map((entry) => toolInformation(entry, policy)) }),
+      context.json({ tools: [...toolbox.values()].map((entry) => toolInformation(entry, policy())) }),
   );
   app.get("/tools/:name", (context) => {
     const found = findTool(toolbox, context.req.param("name"));
     if (!found.ok) return refusalProblem(found.refusal, newId());
-    return context.json(toolInformation(found.value, policy));
+    return context.json(toolInformation(found.value, policy()));
   });
   app.post("/tools/:name/execute", (context) => execute(context, parts));
 
@@ -84,7 +87,7 @@ export function makeHttpApp(parts: HttpParts): Hono {
     // A HEAD is routed as a GET, and would open a stream that nobody reads and nobody ends.
     if (request.method === "HEAD") return methodNotAllowed(context.req.path, "GET, POST, DELETE");
     if (request.method !== "POST") return await sessions.handle(request, undefined);
-    const body = await readJsonBody(request, parts.maxBodyBytes);
+    const body = await readJsonBody(request, parts.maxBodyBytes());
     if (body.ok) return await sessions.handle(request, body.value);
     // The endpoint speaks JSON-RPC, so its errors do too: parse error, or invalid request.
     const tooLarge = body.condition === "too_large";
@@ -123,7 +126,7 @@ export function makeHttpApp(parts: HttpParts): Hono {
 }
 
 async function execute(context: Context, { pipeline, maxBodyBytes }: HttpParts): Promise<Response> {
-  const body = await readJsonBody(context.req.raw, maxBodyBytes);
+  const body = await readJsonBody(context.req.raw, maxBodyBytes());
   if (!body.ok) {
     const { condition, error, remedy } = body;
     return refusalProblem({ condition, error, remedy, field: "body" }, newId());
@@ -141,7 +144,7 @@ async function execute(context: Context, { pipeline, maxBodyBytes }: HttpParts):
     context.req.param("name") ?? "",
     body.value as RunRequest,
     // Without tokens a caller over HTTP is given no leave for intrusive runs.
-    { signal: context.req.raw.signal, mayIntrude: false },
+    { client: LOCAL_CLIENT, signal: context.req.raw.signal, mayIntrude: false },
   );
   if (answer.kind === "refusal") return refusalProblem(answer.refusal, answer.correlationId);
   const headers = { "content-type": "application/json" };

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
-import { legacyServer } from "./legacy_server.ts";
+import { legacyServer, tellOfListChanges } from "./legacy_server.ts";
 import {
   isInitializeRequest,
   type RequestId,
@@ -104,7 +104,9 @@ export class HttpSessions {
     });
     const session: Session = { server, transport, clients, openRequests: 0, lastUsedMs: this.#clock.now() };
     await server.connect(transport);
+    const endTelling = tellOfListChanges(this.#service, server);
     server.onclose = () => {
+      endTelling();
       if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
     };
     return session;

@@ -25,6 +25,8 @@ const logger = getLogger(["bulkhead", "mcp"]);
 /** Any call: given the strict schema, the SDK answers bad parameters as an internal error. */
 const AnyCallSchema = z.looseObject({ method: z.literal("tools/call"), params: z.unknown() });
 
+const LIST_CHANGED = "notifications/tools/list_changed";
+
 /** One for all servers: each would otherwise make its own. */
 const validator = new AjvJsonSchemaValidator();
 
@@ -39,9 +41,10 @@ export interface RequestOrigin {
 /** Makes a server for one connection or session. */
 export function legacyServer(service: McpService, origin?: RequestOrigin): Server {
   const server = new Server(service.info, {
-    capabilities: { tools: {} },
+    capabilities: { tools: { listChanged: true } },
     instructions: service.instructions,
     jsonSchemaValidator: validator,
+    debouncedNotificationMethods: [LIST_CHANGED],
   });
   const person = new PersonAtClient(server);
   server.onerror = (error) => logger.warn("protocol error", { error: error.message });
@@ -60,6 +63,19 @@ export function legacyServer(service: McpService, origin?: RequestOrigin): Serve
     return answer.result as unknown as CallToolResult;
   });
   return server;
+}
+
+/**
+ * Tells the client of a server whenever the list of tools has changed. Over HTTP it hears that only while it keeps a
+ * stream open for it.
+ *
+ * @returns a function that ends it
+ */
+export function tellOfListChanges(service: McpService, server: Server): () => void {
+  return service.onListChanged(() => {
+    // A client that has gone meanwhile needs not be told.
+    server.sendToolListChanged().catch((error) => logger.debug("not notified", { error: String(error) }));
+  });
 }
 
 /** A bug's message and stack stay in the log; the client learns that there was one. */

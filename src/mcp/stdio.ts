@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { legacyServer } from "./legacy_server.ts";
+import { legacyServer, tellOfListChanges } from "./legacy_server.ts";
 import { StdioServerTransport } from "./sdk_v1.ts";
 import type { McpService } from "./service.ts";
 
@@ -28,6 +28,7 @@ export async function serveStdio(service: McpService): Promise<StdioConnection> 
     process.stdout.once("error", () => resolve());
   });
   await server.connect(new StdioServerTransport());
+  tellOfListChanges(service, server);
   return {
     closed,
     async close() {

@@ -5,10 +5,10 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Refusal } from "../core/refusal.ts";
-import { Semaphore } from "../resilience/semaphore.ts";
+import { type Acquired, Semaphore } from "../resilience/semaphore.ts";
 import type { Classification } from "./classify.ts";
 import { no, type Step } from "./step.ts";
-import type { Toolbox, ToolboxEntry } from "./toolbox.ts";
+import type { ToolboxEntry } from "./toolbox.ts";
 
 /** A place among the running: permits of the tool and of the whole, given back together. */
 export interface Admission {
@@ -17,49 +17,76 @@ export interface Admission {
   release(): void;
 }
 
+/** How much is admitted, as it is now. */
+export interface AdmissionSettings {
+  /** Runs at once, all tools together: an integer of at least 1. */
+  readonly maxConcurrency: number;
+  /** Limits how often each client asks for each tool, or null. */
+  readonly rateLimiter: RateLimiting | null;
+}
+
+/** A rate limiter, as far as admission asks it. */
+export interface RateLimiting {
+  take(key: string): { readonly ok: true } | { readonly ok: false; readonly retryAfterMs: number };
+}
+
 /** Lets runs in, until it is closed. */
 export class Gate {
+  readonly #settings: () => AdmissionSettings;
   readonly #everything: Semaphore;
-  #open = true;
+  readonly #closed = new AbortController();
 
-  /** @param maxConcurrency runs at once, all tools together */
-  constructor(toolbox: Toolbox, maxConcurrency: number, clock: Clock) {
-    // Whoever waits here holds a permit of its own tool, so there are never more of them than such permits.
-    const toolPermits = [...toolbox.values()].reduce((sum, entry) => sum + entry.semaphore.permits, 0);
-    this.#everything = new Semaphore({ permits: maxConcurrency, maxQueue: toolPermits, clock });
+  /** @param settings asked for each run: they may change */
+  constructor(settings: () => AdmissionSettings, clock: Clock) {
+    this.#settings = settings;
+    // Its queue needs no limit of its own: whoever waits here holds a permit of its own tool.
+    const maxQueue = Number.MAX_SAFE_INTEGER;
+    this.#everything = new Semaphore({ permits: settings().maxConcurrency, maxQueue, clock });
+  }
+
+  /** Takes the settings as they are now, for those that wait already. */
+  refresh(): void {
+    this.#everything.setLimits({ permits: this.#settings().maxConcurrency });
   }
 
   /** Refuses every run from now on, those that wait included. */
   close(): void {
-    this.#open = false;
+    this.#closed.abort();
   }
 
   /** Whether runs are let in. */
   get open(): boolean {
-    return this.#open;
+    return !this.#closed.signal.aborted;
   }
 
   /**
-   * Breaker not open, a place in the bounded queue, a permit, then the breaker's ticket: last, so that a long wait
-   * never holds the half-open probe.
+   * The rate limit, the breaker not open, a place in the bounded queue, a permit, then the breaker's ticket: last, so that
+   * a long wait never holds the half-open probe.
+   *
+   * @param client whose rate it is
    */
-  async admit(entry: ToolboxEntry, signal: AbortSignal): Promise<Step<Admission>> {
+  async admit(entry: ToolboxEntry, client: string, signal: AbortSignal): Promise<Step<Admission>> {
     const { breaker, semaphore, tool } = entry;
-    if (!this.#open) return no(SHUTTING_DOWN);
+    const { rateLimiter } = this.#settings();
+    if (!this.open) return no(SHUTTING_DOWN);
+    // Names of tools hold no space, so that no client's name can be taken for another's with a tool.
+    const rate = rateLimiter?.take(`${tool.name} ${client}`) ?? { ok: true };
+    if (!rate.ok) return no(rateLimited(tool.name, rate.retryAfterMs));
     const peek = breaker.peek();
     if (!peek.ok) return no(breakerOpen(tool.name, peek.retryAfterMs));
-    const own = await semaphore.acquire({ signal });
-    if (!own.ok) return no(own.code === "aborted" ? CANCELLED : queueFull(tool.name, own.retryAfterMs));
-    const shared = await this.#everything.acquire({ signal });
+    const waiting = AbortSignal.any([signal, this.#closed.signal]);
+    const own = await semaphore.acquire({ signal: waiting });
+    if (!own.ok) return no(this.#notAcquired(tool.name, own));
+    const shared = await this.#everything.acquire({ signal: waiting });
     if (!shared.ok) {
       own.permit.release();
-      return no(shared.code === "aborted" ? CANCELLED : queueFull(tool.name, shared.retryAfterMs));
+      return no(this.#notAcquired(tool.name, shared));
     }
     const release = () => {
       shared.permit.release();
       own.permit.release();
     };
-    const admission = this.#open ? breaker.admit() : null;
+    const admission = this.open ? breaker.admit() : null;
     if (admission?.ok !== true) {
       release();
       return no(admission === null ? SHUTTING_DOWN : breakerOpen(tool.name, admission.retryAfterMs));
@@ -78,6 +105,11 @@ export class Gate {
         },
       },
     };
+  }
+
+  #notAcquired(tool: string, refusal: Extract<Acquired, { ok: false }>): Refusal {
+    if (refusal.code !== "aborted") return queueFull(tool, refusal.retryAfterMs);
+    return this.open ? CANCELLED : SHUTTING_DOWN;
   }
 }
 
@@ -99,6 +131,15 @@ function breakerOpen(tool: string, retryAfterMs: number): Refusal {
     condition: "breaker_open",
     error: `the circuit breaker of ${tool} is open after repeated failures`,
     remedy: "Wait, then try once; look at the last errors of the tool meanwhile.",
+    retryAfterSec: wholeSeconds(retryAfterMs),
+  };
+}
+
+function rateLimited(tool: string, retryAfterMs: number): Refusal {
+  return {
+    condition: "rate_limited",
+    error: `too many runs of ${tool} are asked for in too short a time`,
+    remedy: "Wait, then ask again; a person may change rate_limit.",
     retryAfterSec: wholeSeconds(retryAfterMs),
   };
 }

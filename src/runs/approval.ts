@@ -39,12 +39,10 @@ const logger = getLogger(["bulkhead", "runs"]);
 
 /** Decides about intrusive runs, until it is closed. */
 export class Approver {
-  readonly #settings: IntrusiveSettings;
   readonly #clock: Clock;
   readonly #closed = new AbortController();
 
-  constructor(settings: IntrusiveSettings, clock: Clock) {
-    this.#settings = settings;
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 
@@ -59,6 +57,7 @@ export class Approver {
     plan: Plan,
     correlationId: string,
     caller: LeaveOfCaller,
+    settings: IntrusiveSettings,
   ): Promise<Step<null>> {
     const { intrusive } = plan;
     if (intrusive.length === 0) return LEAVE;
@@ -68,9 +67,9 @@ export class Approver {
       return no(refusal);
     };
     const what = intrusive.join(", ");
-    if (!this.#settings.allowIntrusive) return refuse("not allowed", notAllowed(what));
+    if (!settings.allowIntrusive) return refuse("not allowed", notAllowed(what));
     if (!caller.mayIntrude) return refuse("not open to the caller", notOpen(what));
-    if (!this.#settings.confirmIntrusive) {
+    if (!settings.confirmIntrusive) {
       logger.info("intrusive run approved", { ...about, by: "configuration" });
       return LEAVE;
     }

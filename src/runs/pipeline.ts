@@ -4,80 +4,76 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import type { OutputListener } from "../confinement/compartment.ts";
 import type { Clock } from "../core/clock.ts";
 import { isCorrelationId, newId } from "../core/ids.ts";
 import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
-import type { RunResult } from "../core/result.ts";
 import { quote } from "../core/text.ts";
-import { abortionOf, type OutputListener } from "../confinement/compartment.ts";
-import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
-import type { Tier } from "../confinement/tier.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
-import { type Admission, Gate } from "./admission.ts";
+import { type AdmissionSettings, Gate } from "./admission.ts";
 import { Approver, type IntrusiveSettings, type LeaveOfCaller } from "./approval.ts";
-import { ceilingsOf } from "./ceilings.ts";
-import { classify } from "./classify.ts";
+import { type Enforced, execute, type ExecutionSettings, type ReportedRun } from "./execute.ts";
 import { type Lookups, planWithLookups } from "./lookups.ts";
 import type { Plan, RunRequest } from "./plan.ts";
-import { lostEnding, report } from "./report.ts";
-import { startFailure } from "./start_failure.ts";
 import { no, type Step } from "./step.ts";
 import { findTool, isOffered, type Toolbox, type ToolboxEntry, unavailability } from "./toolbox.ts";
 
 /** The configuration's part in every run. */
-export interface PipelineSettings extends IntrusiveSettings {
+export interface PipelineSettings extends IntrusiveSettings, AdmissionSettings, ExecutionSettings {
   readonly maxArgsBytes: number;
-  readonly maxStdoutBytes: number;
-  readonly maxStderrBytes: number;
-  readonly killGraceMs: number;
-  readonly onFlood: "drain" | "kill";
-  /** Runs at once, all tools together. */
-  readonly maxConcurrency: number;
-  /** What is enforced on every program; decided while the first requests may already be there. */
-  readonly enforced: () => Promise<Enforced>;
 }
 
-/** What is enforced on every program. */
-export interface Enforced {
-  readonly tier: Tier;
-  /** Which ceilings on a run's processes together there are: `memory`, `processes`. */
-  readonly treeCeilings: readonly string[];
+/** What the configuration says now, as a whole: a reload puts another one in its place. */
+export interface Rules {
+  readonly policy: TargetPolicy;
+  readonly settings: PipelineSettings;
 }
 
 /** What the pipeline works with. */
 export interface PipelineParts {
   readonly toolbox: Toolbox;
-  readonly policy: TargetPolicy;
-  readonly settings: PipelineSettings;
+  /** Asked for each run, and once more before it is executed. */
+  readonly rules: () => Rules;
   /** What plans may ask for. */
   readonly lookups: Lookups;
+  /** What is enforced on every program; decided while the first requests may already be there. */
+  readonly enforced: () => Promise<Enforced>;
+  /** Told of each request when it is answered: exactly once, whatever came of it. */
+  readonly record: (answered: AnsweredRequest) => void;
   readonly clock: Clock;
 }
 
 /** The answer to a request: a result of a run that happened, or a refusal. */
 export type RunAnswer =
-  | {
-    readonly kind: "result";
-    readonly result: RunResult;
-    /** A readable account of `parsed`, or null. */
-    readonly summary: string | null;
-  }
+  | ({ readonly kind: "result" } & ReportedRun)
   | { readonly kind: "refusal"; readonly refusal: Refusal; readonly correlationId: string };
+
+/** A request that was answered, for whoever keeps count. */
+export interface AnsweredRequest {
+  /** As it was asked for: there need not be such a tool. */
+  readonly tool: string;
+  readonly client: string;
+  /** Null when the server failed to answer. */
+  readonly answer: RunAnswer | null;
+}
 
 /** The surroundings of one request. */
 export interface RunContext extends LeaveOfCaller {
+  /** Who asks: what rates are limited by. */
+  readonly client: string;
   /** Aborting it cancels the run, wherever it is. */
   readonly signal: AbortSignal;
   readonly onOutput?: OutputListener;
 }
 
-const logger = getLogger(["bulkhead", "runs"]);
+/** A request that was found good, and the rules and the entry by which it was. */
+interface Prepared {
+  readonly rules: Rules;
+  readonly entry: ToolboxEntry;
+  readonly plan: Plan;
+}
 
-const CANCELLED_BEFORE: Refusal = {
-  condition: "cancelled",
-  error: "the run was cancelled before it began",
-  remedy: "Ask again when it is wanted.",
-};
+const logger = getLogger(["bulkhead", "runs"]);
 
 /** Runs tools. */
 export class Pipeline {
@@ -89,8 +85,8 @@ export class Pipeline {
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
-    this.#approver = new Approver(parts.settings, parts.clock);
-    this.#gate = new Gate(parts.toolbox, parts.settings.maxConcurrency, parts.clock);
+    this.#approver = new Approver(parts.clock);
+    this.#gate = new Gate(() => parts.rules().settings, parts.clock);
   }
 
   /** Whether new runs are taken. */
@@ -100,9 +96,14 @@ export class Pipeline {
 
   /** Answers one request. Never throws for anything that a caller can send. */
   run(toolName: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
-    const answer = this.#run(toolName, request, context);
+    const answer = this.#recorded(toolName, request, context);
     this.#going.add(answer);
     return answer.finally(() => this.#going.delete(answer));
+  }
+
+  /** Lets those that wait already feel that the rules have changed. */
+  refresh(): void {
+    this.#gate.refresh();
   }
 
   /**
@@ -122,44 +123,84 @@ export class Pipeline {
     hurry.removeEventListener("abort", stop);
   }
 
-  async #run(toolName: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
+  async #recorded(tool: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
+    let answer: RunAnswer | null = null;
+    try {
+      answer = await this.#answer(tool, request, context);
+      return answer;
+    } finally {
+      this.#parts.record({ tool, client: context.client, answer });
+    }
+  }
+
+  async #answer(toolName: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
     const given = request.correlation_id;
     const correlationId = typeof given === "string" && isCorrelationId(given) ? given : newId();
-    const refuse = (refusal: Refusal): RunAnswer => {
-      logger.info("run refused", {
-        tool: quote(toolName),
-        correlation_id: correlationId,
-        error_type: REFUSAL_ANSWERS[refusal.condition].errorType,
-        error: refusal.error,
-      });
-      return { kind: "refusal", refusal, correlationId };
-    };
+    const step = await this.#run(toolName, request, correlationId, context);
+    if (step.ok) return { kind: "result", ...step.value };
+    const { refusal } = step;
+    logger.info("run refused", {
+      tool: quote(toolName),
+      correlation_id: correlationId,
+      error_type: REFUSAL_ANSWERS[refusal.condition].errorType,
+      error: refusal.error,
+    });
+    return { kind: "refusal", refusal, correlationId };
+  }
 
-    const resolved = this.#resolve(toolName);
-    if (!resolved.ok) return refuse(resolved.refusal);
-    const entry = resolved.value;
-    const { policy, settings, lookups } = this.#parts;
+  async #run(
+    toolName: string,
+    request: RunRequest,
+    correlationId: string,
+    context: RunContext,
+  ): Promise<Step<ReportedRun>> {
     const signal = AbortSignal.any([context.signal, this.#stopped.signal]);
-    const maxArgs = settings.maxArgsBytes;
-    const planned = await planWithLookups(entry.tool, request, policy, maxArgs, lookups, signal);
-    if (!planned.ok) return refuse(planned.refusal);
-    const plan = planned.value;
-    const approved = await this.#approver.approve(entry, plan, correlationId, context);
-    if (!approved.ok) return refuse(approved.refusal);
-    const admitted = await this.#gate.admit(entry, signal);
-    if (!admitted.ok) return refuse(admitted.refusal);
+    const prepared = await this.#prepare(toolName, request, signal);
+    if (!prepared.ok) return prepared;
+    const { rules, entry, plan } = prepared.value;
+    const approved = await this.#approver.approve(entry, plan, correlationId, context, rules.settings);
+    if (!approved.ok) return approved;
+    const admitted = await this.#gate.admit(entry, context.client, signal);
+    if (!admitted.ok) return admitted;
+    const admission = admitted.value;
     try {
-      return await this.#execute(
-        entry,
-        plan,
-        admitted.value,
+      const current = await this.#stillGood(prepared.value, request, signal);
+      if (!current.ok) return current;
+      return await execute({
+        entry: current.value.entry,
+        plan: current.value.plan,
+        settings: current.value.rules.settings,
+        enforced: this.#parts.enforced,
+        admission,
         correlationId,
-        { ...context, signal },
-        refuse,
-      );
+        signal,
+        onOutput: context.onOutput,
+      });
     } finally {
-      admitted.value.release();
+      admission.release();
     }
+  }
+
+  /** Resolves and validates. */
+  async #prepare(toolName: string, request: RunRequest, signal: AbortSignal): Promise<Step<Prepared>> {
+    const rules = this.#parts.rules();
+    const resolved = this.#resolve(toolName);
+    if (!resolved.ok) return resolved;
+    const entry = resolved.value;
+    const { policy, settings } = rules;
+    const { lookups } = this.#parts;
+    const plan = await planWithLookups(entry.tool, request, policy, settings.maxArgsBytes, lookups, signal);
+    return plan.ok ? { ok: true, value: { rules, entry, plan: plan.value } } : plan;
+  }
+
+  /** The request by the rules of now, which may be others than those by which it began to wait. */
+  async #stillGood(before: Prepared, request: RunRequest, signal: AbortSignal): Promise<Step<Prepared>> {
+    const { name } = before.entry.tool;
+    const isSame = this.#parts.rules() === before.rules && this.#parts.toolbox.get(name) === before.entry;
+    if (isSame) return { ok: true, value: before };
+    const now = await this.#prepare(name, request, signal);
+    // Leave was given, by a person or by the configuration, for what was planned then.
+    return now.ok && now.value.plan.intrusive.length > 0 ? no(CHANGED) : now;
   }
 
   /** Known, enabled, program present. */
@@ -170,8 +211,10 @@ export class Pipeline {
     if (!entry.enabled) {
       return no({
         condition: "disabled",
-        error: `${name} is disabled by the configuration`,
-        remedy: "A person may enable it with tools.include and tools.exclude.",
+        error: entry.configured ? `${name} was switched off` : `${name} is disabled by the configuration`,
+        remedy: entry.configured
+          ? `A person may switch it on again: POST /tools/${name}/enable.`
+          : "A person may enable it with tools.include and tools.exclude.",
       });
     }
     const missing = unavailability(entry);
@@ -182,104 +225,10 @@ export class Pipeline {
       remedy: missing?.remedy ?? "Restart the server.",
     });
   }
-
-  async #execute(
-    entry: ToolboxEntry,
-    plan: Plan,
-    admission: Admission,
-    correlationId: string,
-    context: RunContext,
-    refuse: (refusal: Refusal) => RunAnswer,
-  ): Promise<RunAnswer> {
-    const { tool, availability, executor } = entry;
-    const { settings } = this.#parts;
-    if (executor === null || !availability.available) {
-      throw new Error(`${tool.name} was resolved without a program`);
-    }
-    const enforced = await Promise.race([settings.enforced(), abortionOf(context.signal)]);
-    if (enforced === true) {
-      admission.record({ outcome: "cancelled", error: null, errorType: "cancelled", breaker: "excluded" });
-      return refuse(CANCELLED_BEFORE);
-    }
-    const runId = newId();
-    const about = { run_id: runId, tool: tool.name, correlation_id: correlationId };
-    logger.info("run started", { ...about, target: plan.target });
-    // Arguments may hold a caller's secrets, such as a header with a token.
-    logger.debug("arguments", { ...about, args: plan.args });
-    const ceilings = ceilingsOf(
-      tool.limits,
-      plan.timeoutMs + settings.killGraceMs,
-      enforced.treeCeilings,
-    );
-    const execution = await executor.run(
-      {
-        id: runId,
-        args: plan.args,
-        env: CHILD_ENVIRONMENT,
-        deadlineMs: plan.timeoutMs,
-        killGraceMs: settings.killGraceMs,
-        maxBytes: { stdout: settings.maxStdoutBytes, stderr: settings.maxStderrBytes },
-        onFlood: settings.onFlood,
-        ...ceilings,
-      },
-      context.signal,
-      context.onOutput,
-    );
-    if (execution.status === "cancelled") {
-      admission.record({ outcome: "cancelled", error: null, errorType: "cancelled", breaker: "excluded" });
-      return refuse(CANCELLED_BEFORE);
-    }
-    if (execution.status === "not_started") {
-      // Nothing ran, so that nothing is known of the tool: each caller is told the reason, and no breaker hides it.
-      admission.record({
-        outcome: "failure",
-        error: execution.reason,
-        errorType: "not_found",
-        breaker: "excluded",
-      });
-      logger.warn("a program could not be started", { ...about, reason: execution.reason });
-      return refuse(startFailure(tool.name, availability.path, enforced.tier, execution));
-    }
-    const ending = execution.status === "ended" ? execution.ending : lostEnding(execution);
-    const classification = execution.status === "ended"
-      ? classify(ending, {
-        toolName: tool.name,
-        successExitCodes: tool.manifest.success_exit_codes,
-        targetExitCodes: tool.manifest.target_exit_codes,
-        timeoutMs: plan.timeoutMs,
-        callerShortened: plan.callerShortened,
-        memoryMb: enforced.tier === "kernel" ? tool.limits.memoryMb : null,
-      })
-      : {
-        outcome: "failure",
-        error: execution.reason,
-        errorType: "execution_error",
-        breaker: "failure",
-      } as const;
-    admission.record(classification);
-    const { result, summary } = await report(
-      {
-        runId,
-        correlationId,
-        tool: entry,
-        path: availability.path,
-        plan,
-        waitedMs: admission.waitedMs,
-        tier: enforced.tier,
-        ceilings: ceilings.ceilings,
-      },
-      { ending, output: execution.output },
-      classification,
-    );
-    logger.info("run ended", {
-      run_id: runId,
-      tool: tool.name,
-      correlation_id: correlationId,
-      outcome: result.outcome,
-      returncode: result.returncode,
-      execution_time_sec: result.execution_time_sec,
-      queue_time_sec: result.queue_time_sec,
-    });
-    return { kind: "result", result, summary };
-  }
 }
+
+const CHANGED: Refusal = {
+  condition: "approval_required",
+  error: "the configuration has changed since leave was given for this run",
+  remedy: "Ask again: it is decided anew.",
+};

@@ -1,17 +1,16 @@
 /**
- * The tools of a running server: each with its compartment, its circuit breaker and its semaphore.
+ * What is known of a tool at one moment: whether it may be used, and with what it is executed and guarded.
  *
  * @module
  */
 import type { Availability } from "../catalog/availability.ts";
 import type { Tool } from "../catalog/tool.ts";
-import type { Clock } from "../core/clock.ts";
 import type { Execution, OutputListener } from "../confinement/compartment.ts";
 import type { Order } from "../confinement/protocol.ts";
 import { quote } from "../core/text.ts";
 import { nearest } from "../documents/nearest.ts";
-import { CircuitBreaker } from "../resilience/circuit_breaker.ts";
-import { Semaphore } from "../resilience/semaphore.ts";
+import type { CircuitBreaker } from "../resilience/circuit_breaker.ts";
+import type { Semaphore } from "../resilience/semaphore.ts";
 import { no, type Step } from "./step.ts";
 
 /** What executes an order: a compartment, or a test's stand-in. */
@@ -21,15 +20,20 @@ export interface Executor {
   run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution>;
 }
 
-/** A tool as it was found at start. */
+/** A tool as the configuration has it and the machine was found. */
 export interface ToolState {
   readonly tool: Tool;
+  /** Whether the configuration enables it. */
   readonly enabled: boolean;
   readonly availability: Availability;
 }
 
-/** A tool that may be asked to run. */
+/** A tool that may be asked to run. The entry is replaced when something about the tool changes. */
 export interface ToolboxEntry extends ToolState {
+  /** Whether the configuration enables it. */
+  readonly configured: boolean;
+  /** Whether it is enabled now: by the configuration, or by whoever switched it since. */
+  readonly enabled: boolean;
   /** Null while the tool is disabled or not available. */
   readonly executor: Executor | null;
   readonly breaker: CircuitBreaker;
@@ -38,39 +42,6 @@ export interface ToolboxEntry extends ToolState {
 
 /** All tools by name, in the order of their names. */
 export type Toolbox = ReadonlyMap<string, ToolboxEntry>;
-
-/**
- * Puts the toolbox together.
- *
- * @param executors by tool name, for every tool that is enabled and available
- * @param random a number in [0, 1), for the breakers' jitter
- */
-export function makeToolbox(
-  states: readonly ToolState[],
-  executors: ReadonlyMap<string, Executor>,
-  clock: Clock,
-  random: () => number,
-): Toolbox {
-  return new Map(states.map((state) => {
-    const { name, breaker, concurrency, maxQueue } = state.tool;
-    const entry: ToolboxEntry = {
-      ...state,
-      executor: executors.get(name) ?? null,
-      breaker: new CircuitBreaker({
-        failureThreshold: breaker.failure_threshold,
-        recoveryTimeoutMs: breaker.recovery_timeout_sec * 1000,
-        successThreshold: breaker.success_threshold,
-        timeoutMultiplier: breaker.timeout_multiplier,
-        maxRecoveryTimeoutMs: breaker.max_recovery_timeout_sec * 1000,
-        jitter: breaker.jitter,
-        clock,
-        random,
-      }),
-      semaphore: new Semaphore({ permits: concurrency, maxQueue, clock }),
-    };
-    return [name, entry];
-  }));
-}
 
 /** The tool of that name, or the refusal that names the nearest. */
 export function findTool(toolbox: Toolbox, name: string): Step<ToolboxEntry> {
@@ -95,5 +66,8 @@ export function unavailability(
 ): { readonly reason: string; readonly remedy: string } | null {
   if (!entry.availability.available) return entry.availability;
   const death = entry.executor?.death ?? null;
-  return death === null ? null : { reason: death, remedy: "Restart the server." };
+  return death === null ? null : {
+    reason: death,
+    remedy: "Send SIGHUP to the server, which makes its compartment anew, or restart it.",
+  };
 }

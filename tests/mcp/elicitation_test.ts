@@ -26,7 +26,13 @@ type Handler = (seen: Seen) => ElicitResult | Promise<ElicitResult>;
 async function connect(handler: Handler | null, elicitation: Record<string, object> = {}) {
   const engine = makeEngine({ settings: { allowIntrusive: true } });
   engine.executor.answer = () => endedWith();
-  const service = new McpService({ ...engine, maxTextBytes: 1024, mayIntrude: true });
+  const service = new McpService({
+    ...engine,
+    policy: () => engine.policy,
+    maxTextBytes: () => 1024,
+    client: "test",
+    mayIntrude: true,
+  });
   const server = legacyServer(service);
   const client = new Client(
     { name: "a\ntest client", version: "1" },

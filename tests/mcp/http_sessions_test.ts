@@ -9,7 +9,14 @@ const IDLE_MS = 10_000;
 /** Sessions that idle by a fake clock; the requests need no socket. */
 function makeSessions() {
   const clock = new FakeClock();
-  const service = new McpService({ ...makeEngine(), maxTextBytes: 1024, mayIntrude: false });
+  const engine = makeEngine();
+  const service = new McpService({
+    ...engine,
+    policy: () => engine.policy,
+    maxTextBytes: () => 1024,
+    client: "test",
+    mayIntrude: false,
+  });
   const sessions = new HttpSessions(service, { maxSessions: 4, idleMs: IDLE_MS }, clock);
   const send = (method: string, headers: Record<string, string>, body?: unknown) =>
     sessions.handle(

@@ -9,6 +9,7 @@ import {
   flush,
   makeEngine,
   RESULT_FIELDS,
+  stateOf,
   toolOf,
 } from "../support/engine.ts";
 import { schemaMistake } from "../support/json_schema.ts";
@@ -17,7 +18,13 @@ const missing = { available: false, path: null, reason: "no program", remedy: "I
 
 function setUp(options: EngineOptions = {}, mayIntrude = true) {
   const engine = makeEngine(options);
-  const service = new McpService({ ...engine, maxTextBytes: 1024, mayIntrude });
+  const service = new McpService({
+    ...engine,
+    policy: () => engine.policy,
+    maxTextBytes: () => 1024,
+    client: "test",
+    mayIntrude,
+  });
   const call = async (
     args: Record<string, unknown>,
     name = "probe",
@@ -152,4 +159,39 @@ Deno.test("service: a bug is an exception, for the adapter to hide", async () =>
     service.callTool("probe", { target: "10.0.0.5" }, new AbortController().signal),
     /bug/,
   );
+});
+
+Deno.test("service: says so when the list of tools changes, and only then", () => {
+  const { service, registry, toolbox } = setUp({ tools: [toolOf(), toolOf({ name: "other" })] });
+  let told = 0;
+  const end = service.onListChanged(() => void told++);
+  const again = () => registry.update([...toolbox.values()]);
+  registry.setEnabled("probe", false);
+  assert.equal(told, 1);
+  again();
+  assert.equal(told, 1, "nothing that clients see has changed");
+  registry.update([stateOf(toolOf({ description: "Other words." })), stateOf(toolOf({ name: "other" }))]);
+  assert.equal(told, 1, "of what is not offered nobody sees the words");
+  registry.setEnabled("probe", true);
+  assert.equal(told, 2);
+  end();
+  registry.setEnabled("probe", false);
+  assert.equal(told, 2);
+});
+
+Deno.test("service: a change of the allowed targets is a change of the list", () => {
+  const engine = makeEngine();
+  let policy = engine.policy;
+  const service = new McpService({
+    ...engine,
+    policy: () => policy,
+    maxTextBytes: () => 1024,
+    client: "test",
+    mayIntrude: true,
+  });
+  let told = 0;
+  service.onListChanged(() => void told++);
+  policy = new TargetPolicy(["10.1.0.0/16"], []);
+  engine.registry.update([...engine.toolbox.values()]);
+  assert.equal(told, 1);
 });

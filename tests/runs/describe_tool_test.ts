@@ -248,5 +248,11 @@ Deno.test("information: why a tool is not offered, and the remedy", () => {
     "disabled by the configuration",
     "change tools.include or tools.exclude",
   ]);
-  assert.deepEqual(of({}, "it died"), [true, false, false, "it died", "Restart the server."]);
+  assert.deepEqual(of({}, "it died"), [
+    true,
+    false,
+    false,
+    "it died",
+    "Send SIGHUP to the server, which makes its compartment anew, or restart it.",
+  ]);
 });

@@ -42,7 +42,7 @@ Deno.test("pipeline: a tool whose compartment died is not available", async () =
   const refusal = refusalIn(await engine.run());
   assert.equal(refusal.condition, "unavailable");
   assert.match(refusal.error, /unknown message/);
-  assert.equal(refusal.remedy, "Restart the server.");
+  assert.equal(refusal.remedy, "Send SIGHUP to the server, which makes its compartment anew, or restart it.");
 });
 
 /** Refused requests: none of them may reach the executor or the breaker, or hold a permit. */

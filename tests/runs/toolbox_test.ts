@@ -29,7 +29,7 @@ Deno.test("toolbox: only a tool that is enabled, available and alive is offered"
   assert.equal(isOffered(engine.toolbox.get("probe")!), false);
   assert.deepEqual(unavailability(engine.toolbox.get("probe")!), {
     reason: "gone",
-    remedy: "Restart the server.",
+    remedy: "Send SIGHUP to the server, which makes its compartment anew, or restart it.",
   });
 });
 

@@ -14,10 +14,19 @@ import type { Ending, Order } from "../../src/confinement/protocol.ts";
 import type { Refusal } from "../../src/core/refusal.ts";
 import type { RunResult } from "../../src/core/result.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
+import type { Enforced } from "../../src/runs/execute.ts";
 import type { Lookups } from "../../src/runs/lookups.ts";
-import { Pipeline, type PipelineSettings, type RunAnswer, type RunContext } from "../../src/runs/pipeline.ts";
+import {
+  type AnsweredRequest,
+  Pipeline,
+  type PipelineSettings,
+  type Rules,
+  type RunAnswer,
+  type RunContext,
+} from "../../src/runs/pipeline.ts";
 import type { RunRequest } from "../../src/runs/plan.ts";
-import { type Executor, makeToolbox, type Toolbox } from "../../src/runs/toolbox.ts";
+import { Registry } from "../../src/runs/registry.ts";
+import type { Executor, Toolbox, ToolState } from "../../src/runs/toolbox.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 /** What a manifest may say. */
@@ -142,6 +151,7 @@ export class FakeExecutor implements Executor {
 export interface EngineOptions {
   readonly tools?: readonly Tool[];
   readonly settings?: Partial<PipelineSettings>;
+  readonly enforced?: () => Promise<Enforced>;
   readonly policy?: TargetPolicy;
   /** What names and files are; without it there are none. */
   readonly lookups?: Partial<Lookups>;
@@ -161,8 +171,13 @@ const NO_LOOKUPS: Lookups = {
 export interface TestEngine {
   readonly clock: FakeClock;
   readonly policy: TargetPolicy;
+  readonly registry: Registry;
   readonly toolbox: Toolbox;
   readonly pipeline: Pipeline;
+  /** What holds now; a test may put another in its place. */
+  rules: Rules;
+  /** Every request that was answered, in that order. */
+  readonly recorded: readonly AnsweredRequest[];
   /** The executor of the tool `probe`. */
   readonly executor: FakeExecutor;
   readonly executors: ReadonlyMap<string, FakeExecutor>;
@@ -176,16 +191,20 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
   const policy = options.policy ?? labPolicy();
   const tools = options.tools ?? [toolOf()];
   const states = tools.map((tool) => ({
-    tool,
+    ...stateOf(tool),
     enabled: !(options.disabled ?? []).includes(tool.name),
-    availability: options.availability?.[tool.name] ??
-      { available: true, path: `/usr/bin/${tool.name}`, helpers: [], capabilities: [] } as const,
+    availability: options.availability?.[tool.name] ?? stateOf(tool).availability,
   }));
-  const executors = new Map(
-    states.filter(({ enabled, availability }) => enabled && availability.available)
-      .map(({ tool }) => [tool.name, new FakeExecutor()]),
-  );
-  const toolbox = makeToolbox(states, executors, clock, () => 0.5);
+  const executors = new Map<string, FakeExecutor>();
+  const registry = new Registry(states, {
+    clock,
+    random: () => 0.5,
+    equip: ({ tool }) => {
+      const executor = new FakeExecutor();
+      executors.set(tool.name, executor);
+      return executor;
+    },
+  });
   const settings: PipelineSettings = {
     allowIntrusive: false,
     confirmIntrusive: true,
@@ -195,26 +214,53 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     killGraceMs: 1000,
     onFlood: "drain",
     maxConcurrency: 16,
-    enforced: () => Promise.resolve({ tier: "basic", treeCeilings: [] }),
+    rateLimiter: null,
     ...options.settings,
   };
+  const recorded: AnsweredRequest[] = [];
+  const held: { rules: Rules } = { rules: { policy, settings } };
   const pipeline = new Pipeline({
-    toolbox,
-    policy,
-    settings,
+    toolbox: registry.tools,
+    rules: () => held.rules,
     lookups: { ...NO_LOOKUPS, ...options.lookups },
+    enforced: options.enforced ?? (() => Promise.resolve({ tier: "basic", treeCeilings: [] })),
+    record: (answered) => void recorded.push(answered),
     clock,
   });
   return {
     clock,
     policy,
-    toolbox,
+    registry,
+    toolbox: registry.tools,
     pipeline,
+    get rules() {
+      return held.rules;
+    },
+    set rules(rules) {
+      held.rules = rules;
+    },
+    recorded,
     executor: executors.get("probe") ?? new FakeExecutor(),
     executors,
     run: (request = { target: "10.0.0.5" }, context = {}, tool = "probe") =>
-      pipeline.run(tool, request, { signal: new AbortController().signal, mayIntrude: true, ...context }),
+      pipeline.run(tool, request, {
+        client: "test",
+        signal: new AbortController().signal,
+        mayIntrude: true,
+        ...context,
+      }),
   };
+}
+
+/** A tool that is enabled and available. */
+export function stateOf(tool: Tool): ToolState {
+  const availability = {
+    available: true,
+    path: `/usr/bin/${tool.name}`,
+    helpers: [],
+    capabilities: [],
+  } as const;
+  return { tool, enabled: true, availability };
 }
 
 /** The breaker's counters of one tool. */

@@ -23,10 +23,22 @@ export const MAX_BODY_BYTES = 4096;
 /** Puts the service together, as if it listened on 127.0.0.1:8080. */
 export function makeService(options: EngineOptions = {}): TestService {
   const engine = makeEngine(options);
-  const service = new McpService({ ...engine, maxTextBytes: 4096, mayIntrude: false });
+  const service = new McpService({
+    ...engine,
+    policy: () => engine.policy,
+    maxTextBytes: () => 4096,
+    client: "test",
+    mayIntrude: false,
+  });
   const sessions = new HttpSessions(service, { maxSessions: 4, idleMs: 60_000 }, engine.clock);
   const rules = originRules("127.0.0.1", 8080, ["lab.example:8080"], ["https://page.example"]);
-  const app = makeHttpApp({ ...engine, sessions, origins: () => rules, maxBodyBytes: MAX_BODY_BYTES });
+  const app = makeHttpApp({
+    ...engine,
+    policy: () => engine.policy,
+    sessions,
+    origins: () => rules,
+    maxBodyBytes: () => MAX_BODY_BYTES,
+  });
   return {
     ...engine,
     ask: async (route, { headers = {}, body, signal } = {}) => {
