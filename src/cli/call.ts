@@ -69,6 +69,7 @@ async function answerOnce(engine: Engine, tool: string, request: RunRequest, io:
     await engine.confined();
     const terminal = ownTerminal(io.stderr);
     return await engine.pipeline.run(tool, request, {
+      client: "cli",
       signal: cancelled.signal,
       mayIntrude: true,
       ...(terminal !== null && { ask: askAt(terminal) }),

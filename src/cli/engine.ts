@@ -14,16 +14,20 @@ import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/pe
 import { systemClock } from "../core/clock.ts";
 import { setUpLogging, standardError } from "../logging/setup.ts";
 import type { Endpoint, FileFact } from "../policy/facts.ts";
+import type { BreakerTransition } from "../resilience/circuit_breaker.ts";
 import { Pipeline } from "../runs/pipeline.ts";
 import { Resolver } from "../runs/resolver.ts";
 import { Registry } from "../runs/registry.ts";
 import type { Toolbox, ToolState } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
+import { InEffect } from "./in_effect.ts";
 import type { Setup } from "./setup.ts";
 import { availabilityWorld, findResolverProgram, ownUser, programReader } from "./system.ts";
 
 /** A running engine. */
 export interface Engine {
+  readonly inEffect: InEffect;
+  readonly registry: Registry;
   readonly toolbox: Toolbox;
   readonly pipeline: Pipeline;
   readonly confinement: Confinement;
@@ -82,34 +86,32 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
   const confinement = startConfinement(setup, [...wanted(states, only), ...resolver.programs], io);
   const names = new Resolver(confinement.tools.get(RESOLVER.name) ?? null, resolver.whyNot, systemClock);
   let ownListener: Endpoint | null = null;
-  const toolbox = makeToolbox(states, confinement.tools, systemClock, Math.random);
-  const { security, confinement: settings, tools } = setup.config;
+  const inEffect = new InEffect(setup);
+  const registry = new Registry(states, {
+    clock: systemClock,
+    random: Math.random,
+    equip: ({ tool }) => confinement.tools.get(tool.name) ?? null,
+    onTransition: logTransition,
+  });
   const pipeline = new Pipeline({
-    toolbox,
-    policy: setup.policy,
+    toolbox: registry.tools,
+    rules: () => inEffect.rules,
     clock: systemClock,
     lookups: {
       resolve: (name, signal) => names.resolve(name, signal),
       inspect: (name) => inspect(confinement, name),
       ownListener: () => ownListener,
     },
-    settings: {
-      allowIntrusive: security.allow_intrusive,
-      confirmIntrusive: security.confirm_intrusive,
-      maxArgsBytes: security.max_args_length,
-      maxStdoutBytes: security.max_stdout_bytes,
-      maxStderrBytes: security.max_stderr_bytes,
-      killGraceMs: settings.kill_grace_sec * 1000,
-      onFlood: settings.on_flood,
-      maxConcurrency: tools.max_concurrency,
-      enforced: async () => {
-        const { tier, kernel } = await confinement.decided;
-        return { tier, treeCeilings: kernel?.cgroup ?? [] };
-      },
+    enforced: async () => {
+      const { tier, kernel } = await confinement.decided;
+      return { tier, treeCeilings: kernel?.cgroup ?? [] };
     },
+    record: () => {},
   });
   return {
-    toolbox,
+    inEffect,
+    registry,
+    toolbox: registry.tools,
     pipeline,
     confinement,
     found: states,
@@ -177,6 +179,13 @@ function wanted(states: readonly FoundTool[], only: string | null): ToolToConfin
 }
 
 const logger = getLogger(["bulkhead", "confinement"]);
+const toolLogger = getLogger(["bulkhead", "tools"]);
+
+function logTransition(tool: string, { from, to, cause }: BreakerTransition): void {
+  const about = { tool, from, to, cause };
+  if (to === "open") toolLogger.warn("circuit breaker opened", about);
+  else toolLogger.info(`circuit breaker ${to === "closed" ? "closed" : "half open"}`, about);
+}
 
 function startConfinement(setup: Setup, tools: readonly ToolToConfine[], io: Io): Confinement {
   const { stateFolder, config } = setup;

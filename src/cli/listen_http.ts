@@ -13,7 +13,6 @@ import { parseAddress } from "../policy/address.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
 import type { Engine } from "./engine.ts";
 import type { Listener } from "./listener.ts";
-import type { Setup } from "./setup.ts";
 
 const logger = getLogger(["bulkhead", "http"]);
 
@@ -25,32 +24,42 @@ const logger = getLogger(["bulkhead", "http"]);
  * @throws {Exit} with 2 when the port is in use or may not be bound
  */
 export function listenHttp(
-  setup: Setup,
   engine: Engine,
   host: string,
   sealed: Promise<void>,
   io: Io,
 ): Listener {
-  const { server, mcp } = setup.config;
-  const { policy } = setup;
-  const service = new McpService({ ...engine, policy, maxTextBytes: mcp.max_text_bytes, mayIntrude: false });
-  const limits = { maxSessions: mcp.max_sessions, idleMs: mcp.session_idle_sec * 1000 };
+  const { inEffect } = engine;
+  const policy = () => inEffect.setup.policy;
+  const service = new McpService({
+    ...engine,
+    policy,
+    maxTextBytes: () => inEffect.setup.config.mcp.max_text_bytes,
+    client: "http",
+    mayIntrude: false,
+  });
+  const limits = () => {
+    const { mcp } = inEffect.setup.config;
+    return { maxSessions: mcp.max_sessions, idleMs: mcp.session_idle_sec * 1000 };
+  };
   const sessions = new HttpSessions(service, limits, systemClock);
-  let rules = originRules(host, server.port, server.allowed_hosts, server.allowed_origins);
+  let { port } = inEffect.setup.config.server;
   const app = makeHttpApp({
     ...engine,
     policy,
     sessions,
-    origins: () => rules,
-    maxBodyBytes: server.max_body_bytes,
+    origins: () => {
+      const { allowed_hosts: hosts, allowed_origins: origins } = inEffect.setup.config.server;
+      return originRules(host, port, hosts, origins);
+    },
+    maxBodyBytes: () => inEffect.setup.config.server.max_body_bytes,
   });
   const serve = async (request: Request) => {
     await sealed;
     return await app.fetch(request);
   };
-  const http = bind(host, server.port, serve, io);
-  const { port } = http.addr;
-  rules = originRules(host, port, server.allowed_hosts, server.allowed_origins);
+  const http = bind(host, port, serve, io);
+  port = http.addr.port;
   engine.listens({ address: parseAddress(host)!, port });
   return {
     place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,

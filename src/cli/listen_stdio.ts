@@ -7,15 +7,15 @@ import { McpService } from "../mcp/service.ts";
 import { serveStdio } from "../mcp/stdio.ts";
 import type { Engine } from "./engine.ts";
 import type { Listener } from "./listener.ts";
-import type { Setup } from "./setup.ts";
 
 /** Serves the client at the other end of standard input and output. */
-export async function listenStdio(setup: Setup, engine: Engine): Promise<Listener> {
-  const { policy, config } = setup;
+export async function listenStdio(engine: Engine): Promise<Listener> {
+  const { inEffect } = engine;
   const service = new McpService({
     ...engine,
-    policy,
-    maxTextBytes: config.mcp.max_text_bytes,
+    policy: () => inEffect.setup.policy,
+    maxTextBytes: () => inEffect.setup.config.mcp.max_text_bytes,
+    client: "stdio",
     mayIntrude: true,
   });
   const connection = await serveStdio(service);

@@ -34,11 +34,11 @@ export const run: Command = async (invocation) => {
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();
   try {
-    const bound = (await http)?.listenHttp(setup, engine, host, sealed.promise, io);
+    const bound = (await http)?.listenHttp(engine, host, sealed.promise, io);
     await engine.seal();
     sealed.resolve();
     // A client over stdio may begin to speak meanwhile; its runs wait for the same decision.
-    const listener = bound ?? await (await stdio)!.listenStdio(setup, engine);
+    const listener = bound ?? await (await stdio)!.listenStdio(engine);
     const confined = engine.confined();
     // Whoever stops the server meanwhile does not wait to hear that it could not have begun.
     confined.catch(() => {});

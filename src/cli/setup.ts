@@ -4,7 +4,13 @@
  * @module
  */
 import { isManifestFile, loadCatalog, type ManifestFile } from "../catalog/load.ts";
-import { type ConfigFlags, type ConfigWorld, type LoadedConfig, loadConfig, locateConfig } from "../config/load.ts";
+import {
+  type ConfigFlags,
+  type ConfigWorld,
+  loadConfig,
+  type LoadedConfig,
+  locateConfig,
+} from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { stateFolder } from "../config/state_folder.ts";
 import { type ConfiguredTool, configureTools } from "../config/tools.ts";

@@ -35,12 +35,13 @@ interface Session {
 /** All sessions. */
 export class HttpSessions {
   readonly #service: McpService;
-  readonly #limits: SessionLimits;
+  readonly #limits: () => SessionLimits;
   readonly #clock: Clock;
   readonly #sessions = new Map<string, Session>();
   #opening = 0;
 
-  constructor(service: McpService, limits: SessionLimits, clock: Clock) {
+  /** @param limits asked for each request: they may change */
+  constructor(service: McpService, limits: () => SessionLimits, clock: Clock) {
     this.#service = service;
     this.#limits = limits;
     this.#clock = clock;
@@ -71,8 +72,9 @@ export class HttpSessions {
         "Bad Request: an initialize request or the header Mcp-Session-Id is needed",
       );
     }
-    if (this.#sessions.size + this.#opening >= this.#limits.maxSessions) {
-      return rpcError(503, -32000, `All ${this.#limits.maxSessions} sessions are in use: try again later`);
+    const { maxSessions } = this.#limits();
+    if (this.#sessions.size + this.#opening >= maxSessions) {
+      return rpcError(503, -32000, `All ${maxSessions} sessions are in use: try again later`);
     }
     // The place is taken before anything is waited for; the session counts by itself once it is initialised.
     this.#opening++;
@@ -141,7 +143,7 @@ export class HttpSessions {
   }
 
   #dropIdle(): void {
-    const latestMs = this.#clock.now() - this.#limits.idleMs;
+    const latestMs = this.#clock.now() - this.#limits().idleMs;
     for (const session of this.#sessions.values()) {
       if (session.openRequests === 0 && session.lastUsedMs < latestMs) void session.server.close();
     }

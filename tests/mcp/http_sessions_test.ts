@@ -17,7 +17,7 @@ function makeSessions() {
     client: "test",
     mayIntrude: false,
   });
-  const sessions = new HttpSessions(service, { maxSessions: 4, idleMs: IDLE_MS }, clock);
+  const sessions = new HttpSessions(service, () => ({ maxSessions: 4, idleMs: IDLE_MS }), clock);
   const send = (method: string, headers: Record<string, string>, body?: unknown) =>
     sessions.handle(
       new Request("http://127.0.0.1/mcp", {

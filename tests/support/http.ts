@@ -30,7 +30,7 @@ export function makeService(options: EngineOptions = {}): TestService {
     client: "test",
     mayIntrude: false,
   });
-  const sessions = new HttpSessions(service, { maxSessions: 4, idleMs: 60_000 }, engine.clock);
+  const sessions = new HttpSessions(service, () => ({ maxSessions: 4, idleMs: 60_000 }), engine.clock);
   const rules = originRules("127.0.0.1", 8080, ["lab.example:8080"], ["https://page.example"]);
   const app = makeHttpApp({
     ...engine,

@@ -1,0 +1,53 @@
+/**
+ * What is in effect: the configuration, and what each run goes by. A reload puts another in its place, as a whole.
+ *
+ * @module
+ */
+import type { Config } from "../config/schema.ts";
+import type { PipelineSettings, Rules } from "../runs/pipeline.ts";
+import type { Setup } from "./setup.ts";
+
+/** The setup of now. */
+export class InEffect {
+  #setup: Setup;
+  #rules: Rules;
+
+  constructor(setup: Setup) {
+    this.#setup = setup;
+    this.#rules = rulesOf(setup);
+  }
+
+  /** The setup. */
+  get setup(): Setup {
+    return this.#setup;
+  }
+
+  /** What runs go by: the same object until something has changed. */
+  get rules(): Rules {
+    return this.#rules;
+  }
+
+  /** Puts another setup in the place of the one before. */
+  replace(setup: Setup): void {
+    this.#setup = setup;
+    this.#rules = rulesOf(setup);
+  }
+}
+
+function rulesOf({ policy, config }: Setup): Rules {
+  return { policy, settings: pipelineSettings(config) };
+}
+
+function pipelineSettings({ security, confinement, tools }: Config): PipelineSettings {
+  return {
+    allowIntrusive: security.allow_intrusive,
+    confirmIntrusive: security.confirm_intrusive,
+    maxArgsBytes: security.max_args_length,
+    maxStdoutBytes: security.max_stdout_bytes,
+    maxStderrBytes: security.max_stderr_bytes,
+    killGraceMs: confinement.kill_grace_sec * 1000,
+    onFlood: confinement.on_flood,
+    maxConcurrency: tools.max_concurrency,
+    rateLimiter: null,
+  };
+}
