@@ -32,7 +32,7 @@ export interface AvailabilityWorld {
   readonly files: ProgramFiles;
   readonly self: Identity;
   /** Whether the program at this path may be run, or null when that is not to be asked. */
-  readonly mayRun: ((path: string) => Promise<boolean>) | null;
+  readonly mayRun: ((path: string) => boolean) | null;
   /** Whether this program is a single executable, whose permissions were fixed when it was compiled. */
   readonly compiled: boolean;
   /** The capabilities that this process can give, or null when that is not to be asked. */
@@ -40,7 +40,7 @@ export interface AvailabilityWorld {
 }
 
 /** Decides for one tool. */
-export async function checkAvailability(tool: Tool, world: AvailabilityWorld): Promise<Availability> {
+export function checkAvailability(tool: Tool, world: AvailabilityWorld): Availability {
   const { command, package: packageName, capabilities } = tool.manifest;
   const found = findProgram(command, packageName, world.files, world.self);
   if (found.status !== "found") {
@@ -58,7 +58,7 @@ export async function checkAvailability(tool: Tool, world: AvailabilityWorld): P
   }
   const forbidden = forbiddenFile(tool, world.files);
   if (forbidden !== null) return { available: false, path: found.path, ...forbidden };
-  if (world.mayRun !== null && !await world.mayRun(found.path)) {
+  if (world.mayRun !== null && !world.mayRun(found.path)) {
     return {
       available: false,
       path: found.path,

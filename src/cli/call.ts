@@ -44,7 +44,7 @@ export const run: Command = async (invocation) => {
   // Of an unknown tool the pipeline says so; its parameters have no types to be read by.
   const parameters = readParameters(tool === undefined ? [] : options.param, tool);
   if (!parameters.ok) return refused(parameters.refusal, options.json, io);
-  const engine = await startEngine(setup, options.tool, io);
+  const engine = startEngine(setup, options.tool, io);
   const request: RunRequest = {
     parameters: parameters.value,
     ...(options.target !== undefined && { target: options.target }),

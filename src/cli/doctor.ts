@@ -17,7 +17,8 @@ import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
 import { readable, type Report, reportOf } from "./doctor_report.ts";
-import { type Engine, type FoundTool, startEngine } from "./engine.ts";
+import { type Engine, startEngine } from "./engine.ts";
+import type { FoundTool } from "./find_tools.ts";
 import { configFlags, configOptions } from "./options.ts";
 import { readSetup, type Setup } from "./setup.ts";
 import { ownUser } from "./system.ts";
@@ -33,7 +34,7 @@ export const run: Command = async (invocation) => {
   const options = readArguments(parser, invocation);
   const setup = readSetup(configFlags({ ...options, logLevel: options.logLevel ?? "warning" }), io);
   const uid = ownUser();
-  const engine = await startEngine(setup, null, io);
+  const engine = startEngine(setup, null, io);
   let report: Report;
   try {
     report = await examine(engine, setup, uid);

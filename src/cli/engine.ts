@@ -4,7 +4,6 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { checkAvailability } from "../catalog/availability.ts";
 import { programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
@@ -18,11 +17,12 @@ import type { BreakerTransition } from "../resilience/circuit_breaker.ts";
 import { Pipeline } from "../runs/pipeline.ts";
 import { Resolver } from "../runs/resolver.ts";
 import { Registry } from "../runs/registry.ts";
-import type { Toolbox, ToolState } from "../runs/toolbox.ts";
+import type { Toolbox } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
 import { InEffect } from "./in_effect.ts";
+import { findTools, type FoundTool } from "./find_tools.ts";
 import type { Setup } from "./setup.ts";
-import { availabilityWorld, findResolverProgram, ownUser, programReader } from "./system.ts";
+import { findResolverProgram, machineFiles, machineOfNow, ownUser } from "./system.ts";
 
 /** A running engine. */
 export interface Engine {
@@ -46,40 +46,15 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** A tool, and every file that starting it executes. */
-export interface FoundTool extends ToolState {
-  readonly executables: readonly string[];
-  /** The paths that were looked at to find them, links included: they must be readable. */
-  readonly looked: readonly string[];
-}
-
-/** Finds out which tools can be used here. */
-export function findTools(setup: Setup, options: { readonly askPermission: boolean }): Promise<FoundTool[]> {
-  const { tier } = setup.config.confinement;
-  const world = availabilityWorld({ ...options, tier, tools: setup.tools.map(({ tool }) => tool) });
-  return Promise.all(setup.tools.map(async ({ tool, enabled }): Promise<FoundTool> => {
-    const availability = await checkAvailability(tool, world);
-    const found = { tool, enabled, availability, executables: [], looked: [] };
-    if (!availability.available || tier === "basic") return found;
-    const looked = new Set<string>();
-    const closure = executableFiles([availability.path, ...availability.helpers], programReader(looked));
-    if (closure.ok) return { ...found, executables: closure.files, looked: [...looked] };
-    // With auto the tier may turn out to be basic, but what cannot be confined is not used for that.
-    const { path } = availability;
-    const { reason, remedy } = closure;
-    return { ...found, availability: { available: false, path, reason, remedy } };
-  }));
-}
-
 /**
  * Starts the engine.
  *
  * @param only the one tool that is wanted, or null for all
  * @throws {Exit} with 2 when there is nowhere to keep state
  */
-export async function startEngine(setup: Setup, only: string | null, io: Io): Promise<Engine> {
-  const states = await findTools(setup, { askPermission: true });
-  const resolver = await findResolver(setup);
+export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
+  const states = findTools(setup, machineOfNow(setup, { askPermission: true }));
+  const resolver = findResolver(setup);
   // Every path that may have been granted for a tool, found there or not.
   const commands = [...states.map(({ tool }) => tool.manifest.command), RESOLVER.command];
   const programs = commands.flatMap(programCandidates);
@@ -137,19 +112,17 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
 }
 
 /** The resolver's program, when a name is allowed at all; and why there is none otherwise. */
-async function findResolver(
+function findResolver(
   setup: Setup,
-): Promise<{ readonly programs: readonly ToolToConfine[]; readonly whyNot: string }> {
+): { readonly programs: readonly ToolToConfine[]; readonly whyNot: string } {
   const none = (whyNot: string) => ({ programs: [], whyNot });
   if (!setup.policy.allowsNames) return none("no name is allowed");
   const { tier } = setup.config.confinement;
   const found = findResolverProgram();
   if (found.status !== "found") return none(`${found.reason}. ${found.remedy}`);
   const { path } = found;
-  if (!await mayRun(path)) return none(`the permission to run ${path} is not granted`);
-  const closure = tier === "basic"
-    ? { ok: true, files: [] } as const
-    : executableFiles([path], programReader(new Set()));
+  if (!mayRun(path)) return none(`the permission to run ${path} is not granted`);
+  const closure = tier === "basic" ? { ok: true, files: [] } as const : executableFiles([path], machineFiles);
   if (!closure.ok) return none(`${closure.reason}. ${closure.remedy}`);
   const { name } = RESOLVER;
   const tool = { name, program: path, executables: closure.files, capabilities: [] };

@@ -12,8 +12,8 @@ import { grantFlags, runGrants, THREADS, workerSourceFolder } from "../confineme
 import { permissionsPage } from "../confinement/permissions_page.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
-import { findTools } from "./engine.ts";
-import { findResolverProgram, programReader } from "./system.ts";
+import { findTools, noting } from "./find_tools.ts";
+import { findResolverProgram, machineFiles, machineOfNow } from "./system.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
 import { readSetup, type Setup } from "./setup.ts";
 
@@ -34,11 +34,11 @@ export const run: Command = async (invocation) => {
   const options = readArguments(parser, invocation);
   const setup = readSetup(configFlags(options), io);
   const { transport, host, port } = setup.config.server;
-  const states = await findTools(setup, { askPermission: false });
+  const states = findTools(setup, machineOfNow(setup, { askPermission: false }));
   const resolver = setup.policy.allowsNames ? findResolverProgram() : null;
   const resolverPaths = resolver?.status === "found" ? [resolver.path] : [];
   const looked = new Set<string>();
-  executableFiles(resolverPaths, programReader(looked));
+  executableFiles(resolverPaths, noting(machineFiles, looked));
   const grants = runGrants({
     programs: [
       ...states.flatMap(({ enabled, availability }) =>

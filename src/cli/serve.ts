@@ -30,7 +30,7 @@ export const run: Command = async (invocation) => {
   // Each transport brings its own packages; they are loaded while the compartments come up.
   const http = transport === "http" ? import("./listen_http.ts") : null;
   const stdio = transport === "stdio" ? import("./listen_stdio.ts") : null;
-  const engine = await startEngine(setup, null, io);
+  const engine = startEngine(setup, null, io);
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();
   try {

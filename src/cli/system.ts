@@ -3,18 +3,17 @@
  *
  * @module
  */
-import type { AvailabilityWorld } from "../catalog/availability.ts";
-import { findProgram, type ProgramFiles, type ProgramSearch } from "../catalog/program.ts";
+import { findProgram, type ProgramSearch } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
 import { ENVIRONMENT_NAMES } from "../config/environment.ts";
 import type { ConfigWorld } from "../config/load.ts";
-import type { Tool } from "../catalog/tool.ts";
-import type { ProgramFiles as ExecutableReader } from "../confinement/executable_files.ts";
 import type { CapabilityName } from "../confinement/linux/capabilities.ts";
 import { askMachine } from "../confinement/machine.ts";
 import { mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import type { WantedTier } from "../confinement/tier.ts";
 import type { Io } from "./command.ts";
+import type { Machine, MachineFiles } from "./find_tools.ts";
+import type { Setup } from "./setup.ts";
 
 /** Standard output and standard error, written at once and whole. */
 export const systemIo: Io = {
@@ -51,27 +50,37 @@ export function listFolder(path: string): readonly string[] | null {
   );
 }
 
-/** What availability depends on beside the machine. */
-export interface AvailabilityOptions {
-  /** Whether to ask what this process may do, or only what the machine has. */
-  readonly askPermission: boolean;
-  readonly tier: WantedTier;
-  readonly tools: readonly Tool[];
-}
-
-/** How availability is decided in this process. */
-export function availabilityWorld({ askPermission, tier, tools }: AvailabilityOptions): AvailabilityWorld {
-  const declared = tools.some(({ manifest }) =>
+/**
+ * The machine, asked directly.
+ *
+ * @param askPermission whether to ask what this process may do, or only what the machine has
+ */
+export function machineOfNow(
+  { config, tools }: Pick<Setup, "config" | "tools">,
+  { askPermission }: { readonly askPermission: boolean },
+): Machine {
+  const declared = tools.some(({ tool: { manifest } }) =>
     manifest.capabilities.length + manifest.optional_capabilities.length > 0
   );
   return {
-    files: programFiles,
+    files: machineFiles,
     self: { uid: ownUser(), gid: idOrNull(() => Deno.gid()) },
     mayRun: askPermission ? mayRun : null,
     compiled: workerSourceFolder() === null,
-    capabilities: askPermission && declared ? givableCapabilities(tier) : null,
+    capabilities: askPermission && declared ? givableCapabilities(config.confinement.tier) : null,
   };
 }
+
+/** The files of this machine. */
+export const machineFiles: MachineFiles = {
+  stat: (path) =>
+    orNull(() => {
+      const { isFile, mode, uid, gid } = Deno.statSync(path);
+      return { isFile, mode, uid, gid };
+    }),
+  realPath: (path) => Deno.realPathSync(path),
+  readHead,
+};
 
 /** The user that this process belongs to, or null where there are no numbers for users. */
 export function ownUser(): number | null {
@@ -81,30 +90,12 @@ export function ownUser(): number | null {
 /** Looks for the program that resolves names. */
 export function findResolverProgram(): ProgramSearch {
   const self = { uid: ownUser(), gid: idOrNull(() => Deno.gid()) };
-  return findProgram(RESOLVER.command, RESOLVER.package, programFiles, self);
+  return findProgram(RESOLVER.command, RESOLVER.package, machineFiles, self);
 }
 
 /** The capabilities that compartments can be given: none without the kernel's help. */
 function givableCapabilities(tier: WantedTier): ReadonlySet<CapabilityName> {
   return new Set(tier === "basic" ? [] : askMachine().capabilities ?? []);
-}
-
-/**
- * Programs' files, to find out what starting them executes.
- *
- * @param looked every path that is looked at is added to it
- */
-export function programReader(looked: Set<string>): ExecutableReader {
-  return {
-    realPath(path) {
-      looked.add(path);
-      return Deno.realPathSync(path);
-    },
-    readHead(path, bytes) {
-      looked.add(path);
-      return readHead(path, bytes);
-    },
-  };
 }
 
 function readHead(path: string, bytes: number): Uint8Array {
@@ -118,15 +109,6 @@ function readHead(path: string, bytes: number): Uint8Array {
     if (length === bytes) return head;
   }
 }
-
-const programFiles: ProgramFiles = {
-  stat: (path) =>
-    orNull(() => {
-      const { isFile, mode, uid, gid } = Deno.statSync(path);
-      return { isFile, mode, uid, gid };
-    }),
-  realPath: (path) => Deno.realPathSync(path),
-};
 
 function workingFolder(): string {
   try {

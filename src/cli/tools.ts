@@ -12,9 +12,10 @@ import { Registry } from "../runs/registry.ts";
 import { findTool, type ToolboxEntry, unavailability } from "../runs/toolbox.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
-import { findTools } from "./engine.ts";
+import { findTools } from "./find_tools.ts";
 import { configFlags, configOptions } from "./options.ts";
 import { readSetup } from "./setup.ts";
+import { machineOfNow } from "./system.ts";
 
 const parser = object({
   name: optional(
@@ -29,7 +30,7 @@ export const run: Command = async (invocation) => {
   const { io } = invocation;
   const options = readArguments(parser, invocation);
   const setup = readSetup(configFlags(options), io);
-  const states = await findTools(setup, { askPermission: true });
+  const states = findTools(setup, machineOfNow(setup, { askPermission: true }));
   // Nothing is executed here, so nothing is made to execute it with.
   const registry = new Registry(states, { clock: systemClock, random: Math.random, equip: () => null });
   const toolbox = registry.tools;

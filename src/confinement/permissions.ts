@@ -137,8 +137,8 @@ export async function giveUpPermissions(
 }
 
 /** Whether the calling thread may run the program at `path` now. */
-export async function mayRun(path: string): Promise<boolean> {
-  return (await Deno.permissions.query({ name: "run", command: path })).state === "granted";
+export function mayRun(path: string): boolean {
+  return Deno.permissions.querySync({ name: "run", command: path }).state === "granted";
 }
 
 /** One thread of the running server and what it holds, for people to read. */

@@ -16,15 +16,15 @@ function world(changes: Partial<AvailabilityWorld> = {}): AvailabilityWorld {
       realPath: (path) => path,
     },
     self: { uid: 1000, gid: 1000 },
-    mayRun: () => Promise.resolve(true),
+    mayRun: () => true,
     compiled: false,
     capabilities: new Set<Capability>(),
     ...changes,
   };
 }
 
-Deno.test("availability: a program that is there and granted", async () => {
-  assert.deepEqual(await checkAvailability(toolOf(), world()), {
+Deno.test("availability: a program that is there and granted", () => {
+  assert.deepEqual(checkAvailability(toolOf(), world()), {
     available: true,
     path: "/usr/bin/probe",
     helpers: [],
@@ -32,16 +32,16 @@ Deno.test("availability: a program that is there and granted", async () => {
   });
 });
 
-Deno.test("availability: a missing program has the search's reason, its package in the remedy, and no path", async () => {
-  const answer = await checkAvailability(toolOf({ command: "nope", package: "nope-utils" }), world());
+Deno.test("availability: a missing program has the search's reason, its package in the remedy, and no path", () => {
+  const answer = checkAvailability(toolOf({ command: "nope", package: "nope-utils" }), world());
   assert(!answer.available);
   assert.equal(answer.path, null);
   assert.match(answer.reason, /^there is no program nope in /);
   assert.match(answer.remedy, /package nope-utils/);
 });
 
-Deno.test("availability: a tool that needs raw sockets is unavailable where there are none to give, and told so", async () => {
-  const answer = await checkAvailability(toolOf({ capabilities: ["net_raw"] }), world());
+Deno.test("availability: a tool that needs raw sockets is unavailable where there are none to give, and told so", () => {
+  const answer = checkAvailability(toolOf({ capabilities: ["net_raw"] }), world());
   assert(!answer.available);
   assert.equal(answer.path, "/usr/bin/probe");
   assert.match(answer.reason, /capabilities: \[net_raw\]/);
@@ -51,10 +51,10 @@ Deno.test("availability: a tool that needs raw sockets is unavailable where ther
   );
 });
 
-Deno.test("availability: a tool that needs raw sockets is there where they can be given, or are not asked about", async () => {
+Deno.test("availability: a tool that needs raw sockets is there where they can be given, or are not asked about", () => {
   const tool = toolOf({ capabilities: ["net_raw"] });
   for (const capabilities of [new Set<Capability>(["net_raw"]), null]) {
-    assert.equal((await checkAvailability(tool, world({ capabilities }))).available, true);
+    assert.equal((checkAvailability(tool, world({ capabilities }))).available, true);
   }
 });
 
@@ -73,15 +73,15 @@ function worldWith(names: readonly string[], unsafe: readonly string[] = []): Av
   return world({ files });
 }
 
-Deno.test("availability: helpers are those that are there, and one that is not keeps nothing back", async () => {
+Deno.test("availability: helpers are those that are there, and one that is not keeps nothing back", () => {
   const tool = toolOf({ helpers: ["one", "missing", "/usr/bin/two"] });
-  const answer = await checkAvailability(tool, worldWith(["one", "two"]));
+  const answer = checkAvailability(tool, worldWith(["one", "two"]));
   assert(answer.available);
   assert.deepEqual(answer.helpers, ["/usr/bin/one", "/usr/bin/two"]);
 });
 
-Deno.test("availability: a helper that others could replace makes the tool unavailable", async () => {
-  const answer = await checkAvailability(toolOf({ helpers: ["one"] }), worldWith(["one"], ["one"]));
+Deno.test("availability: a helper that others could replace makes the tool unavailable", () => {
+  const answer = checkAvailability(toolOf({ helpers: ["one"] }), worldWith(["one"], ["one"]));
   assert(!answer.available);
   assert.equal(answer.path, "/usr/bin/probe");
   assert.match(answer.reason, /\/usr\/bin\/one/);
@@ -93,10 +93,10 @@ for (
     [true, /only that it was compiled for.*--tools DIR.*from source/],
   ] as const
 ) {
-  Deno.test(`availability: without the permission, ${compiled ? "compiled" : "from source"}, the remedy fits`, async () => {
-    const answer = await checkAvailability(
+  Deno.test(`availability: without the permission, ${compiled ? "compiled" : "from source"}, the remedy fits`, () => {
+    const answer = checkAvailability(
       toolOf(),
-      world({ compiled, mayRun: () => Promise.resolve(false) }),
+      world({ compiled, mayRun: () => false }),
     );
     assert(!answer.available);
     assert.equal(answer.path, "/usr/bin/probe");
@@ -105,11 +105,11 @@ for (
   });
 }
 
-Deno.test("availability: the permission is asked for the very path, and only where it is to be asked", async () => {
+Deno.test("availability: the permission is asked for the very path, and only where it is to be asked", () => {
   const asked: string[] = [];
-  const mayRun = (path: string) => Promise.resolve(asked.push(path) > 0);
-  await checkAvailability(toolOf(), world({ mayRun }));
-  await checkAvailability(toolOf({ command: "nope" }), world({ mayRun }));
+  const mayRun = (path: string) => asked.push(path) > 0;
+  checkAvailability(toolOf(), world({ mayRun }));
+  checkAvailability(toolOf({ command: "nope" }), world({ mayRun }));
   assert.deepEqual(asked, ["/usr/bin/probe"]);
-  assert.equal((await checkAvailability(toolOf(), world({ mayRun: null }))).available, true);
+  assert.equal((checkAvailability(toolOf(), world({ mayRun: null }))).available, true);
 });

@@ -1,0 +1,69 @@
+/**
+ * Finding the tools of a setup on a machine: which can be used, and which files that depends on.
+ *
+ * @module
+ */
+import { type AvailabilityWorld, checkAvailability } from "../catalog/availability.ts";
+import type { ProgramFiles } from "../catalog/program.ts";
+import type { ConfiguredTool } from "../config/tools.ts";
+import { executableFiles, type ProgramFiles as ExecutableReader } from "../confinement/executable_files.ts";
+import type { WantedTier } from "../confinement/tier.ts";
+import type { ToolState } from "../runs/toolbox.ts";
+import type { Setup } from "./setup.ts";
+
+/** Files as they are asked about. */
+export type MachineFiles = ProgramFiles & ExecutableReader;
+
+/** A machine, asked directly or through somebody who may still ask. */
+export interface Machine extends AvailabilityWorld {
+  readonly files: MachineFiles;
+}
+
+/** A tool, and every file that starting it executes. */
+export interface FoundTool extends ToolState {
+  readonly executables: readonly string[];
+  /** The paths that were looked at to find the executables, links included: they must be readable. */
+  readonly looked: readonly string[];
+  /** Every path that was asked about at all: the answer is another one only when one of them has changed. */
+  readonly dependsOn: readonly string[];
+}
+
+/** Finds out which tools can be used. */
+export function findTools(setup: Pick<Setup, "config" | "tools">, machine: Machine): FoundTool[] {
+  return setup.tools.map((tool) => findTool(tool, setup.config.confinement.tier, machine));
+}
+
+/** Finds out whether one can be used. */
+export function findTool({ tool, enabled }: ConfiguredTool, tier: WantedTier, machine: Machine): FoundTool {
+  const asked = new Set<string>();
+  const looked = new Set<string>();
+  const availability = checkAvailability(tool, { ...machine, files: noting(machine.files, asked) });
+  const found = { tool, enabled, availability, executables: [], looked: [] };
+  if (!availability.available || tier === "basic") return { ...found, dependsOn: [...asked] };
+  const programs = [availability.path, ...availability.helpers];
+  const closure = executableFiles(programs, noting(machine.files, looked));
+  const dependsOn = [...new Set([...asked, ...looked])];
+  if (closure.ok) return { ...found, executables: closure.files, looked: [...looked], dependsOn };
+  // With auto the tier may turn out to be basic, but what cannot be confined is not used for that.
+  const { path } = availability;
+  const { reason, remedy } = closure;
+  return { ...found, availability: { available: false, path, reason, remedy }, dependsOn };
+}
+
+/** The same files, with each path that is asked about added to `paths`. */
+export function noting(files: MachineFiles, paths: Set<string>): MachineFiles {
+  return {
+    stat(path) {
+      paths.add(path);
+      return files.stat(path);
+    },
+    realPath(path) {
+      paths.add(path);
+      return files.realPath(path);
+    },
+    readHead(path, bytes) {
+      paths.add(path);
+      return files.readHead(path, bytes);
+    },
+  };
+}
