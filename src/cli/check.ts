@@ -28,5 +28,5 @@ export const run: Command = (invocation) => {
       `manifests: ${plural(setup.tools.length, "tool")}, ${enabled} enabled: ok\n` +
       `allowed targets: ${setup.policy.describe()}\n`,
   );
-  return Promise.resolve(EXIT.ok);
+  return EXIT.ok;
 };

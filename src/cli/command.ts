@@ -23,8 +23,8 @@ export interface Invocation {
   readonly io: Io;
 }
 
-/** A command; resolves with the exit code. */
-export type Command = (invocation: Invocation) => Promise<number>;
+/** A command; what it returns, or resolves with, is the exit code. */
+export type Command = (invocation: Invocation) => number | Promise<number>;
 
 /** Thrown to end a command early, once what there is to say has been said. */
 export class Exit extends Error {

@@ -29,7 +29,7 @@ const parser = object({
 });
 
 /** The command. */
-export const run: Command = async (invocation) => {
+export const run: Command = (invocation) => {
   const { io } = invocation;
   const options = readArguments(parser, invocation);
   const setup = readSetup(configFlags(options), io);

@@ -20,5 +20,5 @@ export const run: Command = (invocation) => {
   const { which } = readArguments(parser, invocation);
   // An editor checks what is written, before defaults are filled in.
   io.stdout(`${JSON.stringify(z.toJSONSchema(SCHEMAS[which], { io: "input" }), null, 2)}\n`);
-  return Promise.resolve(EXIT.ok);
+  return EXIT.ok;
 };
