@@ -4,10 +4,11 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { programCandidates } from "../catalog/program.ts";
+import type { Availability } from "../catalog/availability.ts";
+import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
-import { executableFiles } from "../confinement/executable_files.ts";
+import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import { systemClock } from "../core/clock.ts";
@@ -20,9 +21,10 @@ import { Registry } from "../runs/registry.ts";
 import type { Toolbox } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
 import { InEffect } from "./in_effect.ts";
-import { findTools, type FoundTool } from "./find_tools.ts";
+import { findResolver, type FoundResolver } from "./find_resolver.ts";
+import { findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
 import type { Setup } from "./setup.ts";
-import { findResolverProgram, machineFiles, machineOfNow, ownUser } from "./system.ts";
+import { machineOfNow } from "./system.ts";
 
 /** A running engine. */
 export interface Engine {
@@ -31,9 +33,18 @@ export interface Engine {
   readonly toolbox: Toolbox;
   readonly pipeline: Pipeline;
   readonly confinement: Confinement;
-  readonly found: readonly FoundTool[];
+  /** What the machine has for the setup that is in effect. */
+  readonly found: Found;
+  /** What was found out about this process while that was permitted. */
+  readonly self: SelfFacts;
   /** Says where the server itself listens: nothing is aimed there. */
   listens(endpoint: Endpoint): void;
+  /**
+   * Has a setup take effect, with what the machine has for it, all at once.
+   *
+   * @param changed the paths of files that are others than before
+   */
+  apply(setup: Setup, found: Found, changed: ReadonlySet<string>): void;
   /** Gives up every permission of this thread. The listener, if there is one, is bound before. */
   seal(): Promise<void>;
   /**
@@ -46,6 +57,17 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** The programs of a setup on this machine. */
+export interface Found {
+  readonly tools: readonly FoundTool[];
+  readonly resolver: FoundResolver;
+}
+
+/** Finds the programs of a setup. */
+export function findPrograms(setup: Pick<Setup, "config" | "tools" | "policy">, machine: Machine): Found {
+  return { tools: findTools(setup, machine), resolver: findResolver(setup, machine) };
+}
+
 /**
  * Starts the engine.
  *
@@ -53,19 +75,36 @@ export interface Engine {
  * @throws {Exit} with 2 when there is nowhere to keep state
  */
 export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
-  const states = findTools(setup, machineOfNow(setup, { askPermission: true }));
-  const resolver = findResolver(setup);
+  const machine = machineOfNow(setup, { askPermission: true });
+  let found = findPrograms(setup, machine);
   // Every path that may have been granted for a tool, found there or not.
-  const commands = [...states.map(({ tool }) => tool.manifest.command), RESOLVER.command];
-  const programs = commands.flatMap(programCandidates);
-  const confinement = startConfinement(setup, [...wanted(states, only), ...resolver.programs], io);
-  const names = new Resolver(confinement.tools.get(RESOLVER.name) ?? null, resolver.whyNot, systemClock);
+  const commands = [...found.tools.map(({ tool }) => tool.manifest.command), RESOLVER.command];
+  const candidates = [...new Set(commands.flatMap(programCandidates))];
+  const { self: identity, compiled, capabilities } = machine;
+  const granted = new Set(candidates.filter(mayRun));
+  const self: SelfFacts = { self: identity, compiled, capabilities, granted };
+  const first = new Map(wanted(found, only).map((tool) => [tool.name, tool]));
+  const confinement = startConfinement(setup, [...first.values()], readableLater(setup, found), self, io);
+  const names = new Resolver(systemClock);
+  /** What executes a program: at the start the compartment that comes up already, later a new one. */
+  const confine = (tool: ToolToConfine): ConfinedTool => {
+    const isFirst = first.delete(tool.name);
+    return isFirst ? confinement.tools.get(tool.name)! : confinement.confine(tool);
+  };
+  const useResolver = ({ program, whyNot }: FoundResolver) =>
+    names.use(program === null ? null : confine(program), whyNot);
+  useResolver(found.resolver);
   let ownListener: Endpoint | null = null;
   const inEffect = new InEffect(setup);
-  const registry = new Registry(states, {
+  const registry = new Registry(found.tools, {
     clock: systemClock,
     random: Math.random,
-    equip: ({ tool }) => confinement.tools.get(tool.name) ?? null,
+    equip: ({ tool: { name } }) => {
+      if (only !== null && only !== name) return null;
+      const tool = found.tools.find((one) => one.tool.name === name);
+      return tool?.availability.available ? confine(toConfine(tool, tool.availability)) : null;
+    },
+    retire: (name) => confinement.release(name),
     onTransition: logTransition,
   });
   const pipeline = new Pipeline({
@@ -89,14 +128,25 @@ export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
     toolbox: registry.tools,
     pipeline,
     confinement,
-    found: states,
+    get found() {
+      return found;
+    },
+    self,
     listens(endpoint) {
       ownListener = endpoint;
+    },
+    apply(next, foundNow, changed) {
+      const before = found;
+      found = foundNow;
+      inEffect.replace(next);
+      registry.update(found.tools, changedTools(before.tools, found.tools, changed));
+      if (isOther(before.resolver, found.resolver, changed)) useResolver(found.resolver);
+      pipeline.refresh();
     },
     async seal() {
       // In an executable the workers have all that they need; sources are read with this thread's permission.
       if (workerSourceFolder() !== null) await confinement.upright;
-      await giveUpPermissions(programs, [...setup.readable, ...setup.writable]);
+      await giveUpPermissions(candidates, [...setup.readable, ...setup.writable]);
     },
     async confined() {
       try {
@@ -111,22 +161,26 @@ export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
   };
 }
 
-/** The resolver's program, when a name is allowed at all; and why there is none otherwise. */
-function findResolver(
-  setup: Setup,
-): { readonly programs: readonly ToolToConfine[]; readonly whyNot: string } {
-  const none = (whyNot: string) => ({ programs: [], whyNot });
-  if (!setup.policy.allowsNames) return none("no name is allowed");
-  const { tier } = setup.config.confinement;
-  const found = findResolverProgram();
-  if (found.status !== "found") return none(`${found.reason}. ${found.remedy}`);
-  const { path } = found;
-  if (!mayRun(path)) return none(`the permission to run ${path} is not granted`);
-  const closure = tier === "basic" ? { ok: true, files: [] } as const : executableFiles([path], machineFiles);
-  if (!closure.ok) return none(`${closure.reason}. ${closure.remedy}`);
-  const { name } = RESOLVER;
-  const tool = { name, program: path, executables: closure.files, capabilities: [] };
-  return { programs: [tool], whyNot: "" };
+/** The tools whose programs, or what starting them executes, are others than before. */
+function changedTools(
+  before: readonly FoundTool[],
+  now: readonly FoundTool[],
+  changed: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const known = new Map(before.map((tool) => [tool.tool.name, tool]));
+  return new Set(
+    now.filter((tool) => {
+      const old = known.get(tool.tool.name);
+      return tool.looked.some((path) => changed.has(path)) ||
+        tool.availability.path !== null && changed.has(tool.availability.path) ||
+        old !== undefined && JSON.stringify(old.executables) !== JSON.stringify(tool.executables);
+    }).map(({ tool }) => tool.name),
+  );
+}
+
+function isOther(before: FoundResolver, now: FoundResolver, changed: ReadonlySet<string>): boolean {
+  return JSON.stringify([before.program, before.whyNot]) !== JSON.stringify([now.program, now.whyNot]) ||
+    now.program !== null && [now.program.program, ...now.looked].some((path) => changed.has(path));
 }
 
 /** A file in the folders of word lists, as plans want to know it. */
@@ -139,16 +193,35 @@ async function inspect(confinement: Confinement, name: string): Promise<FileFact
   }
 }
 
-function wanted(states: readonly FoundTool[], only: string | null): ToolToConfine[] {
-  return states.flatMap(({ tool, enabled, availability, executables }) => {
-    if (!enabled || !availability.available || (only !== null && only !== tool.name)) return [];
-    return [{
-      name: tool.name,
-      program: availability.path,
-      executables,
-      capabilities: availability.capabilities,
-    }];
-  });
+/** What is confined from the start. */
+function wanted({ tools, resolver }: Found, only: string | null): ToolToConfine[] {
+  return [
+    ...tools.flatMap((tool) => {
+      const { enabled, availability } = tool;
+      const isWanted = enabled && (only === null || only === tool.tool.name);
+      return isWanted && availability.available ? [toConfine(tool, availability)] : [];
+    }),
+    ...(resolver.program === null ? [] : [resolver.program]),
+  ];
+}
+
+function toConfine(
+  { tool, executables }: FoundTool,
+  { path, capabilities }: Extract<Availability, { available: true }>,
+): ToolToConfine {
+  return { name: tool.name, program: path, executables, capabilities };
+}
+
+/** What is asked about again while the server runs, as far as this thread may hand it on. */
+function readableLater(setup: Setup, { tools, resolver }: Found): string[] {
+  const paths = new Set([
+    ...setup.readable,
+    ...PROGRAM_FOLDERS,
+    ...[...tools, resolver].flatMap(({ dependsOn }) => dependsOn),
+  ]);
+  return [...paths].filter((path) =>
+    Deno.permissions.querySync({ name: "read", path }).state === "granted"
+  );
 }
 
 const logger = getLogger(["bulkhead", "confinement"]);
@@ -160,7 +233,13 @@ function logTransition(tool: string, { from, to, cause }: BreakerTransition): vo
   else toolLogger.info(`circuit breaker ${to === "closed" ? "closed" : "half open"}`, about);
 }
 
-function startConfinement(setup: Setup, tools: readonly ToolToConfine[], io: Io): Confinement {
+function startConfinement(
+  setup: Setup,
+  tools: readonly ToolToConfine[],
+  readable: readonly string[],
+  self: SelfFacts,
+  io: Io,
+): Confinement {
   const { stateFolder, config } = setup;
   if (stateFolder === null) {
     io.stderr("there is no folder for state: set confinement.state_dir, XDG_STATE_HOME or HOME\n");
@@ -170,8 +249,10 @@ function startConfinement(setup: Setup, tools: readonly ToolToConfine[], io: Io)
     const confinement = new Confinement({
       tier: config.confinement.tier,
       tools,
+      programs: [...self.granted],
       stateFolder,
-      uid: ownUser(),
+      uid: self.self.uid,
+      readable,
       logFile: setup.logFile,
       wordListFolders: config.tools.wordlist_dirs,
       libc: LIBC_PATHS,

@@ -19,6 +19,17 @@ export interface Machine extends AvailabilityWorld {
   readonly files: MachineFiles;
 }
 
+/** What is known of this process once it may not be asked any more. */
+export interface SelfFacts extends Pick<Machine, "self" | "compiled" | "capabilities"> {
+  /** The programs that may be run, by absolute path, whether they were there or not. */
+  readonly granted: ReadonlySet<string>;
+}
+
+/** The machine later, its files seen by somebody who may still look. */
+export function machineLater({ granted, ...self }: SelfFacts, files: MachineFiles): Machine {
+  return { ...self, files, mayRun: (path) => granted.has(path) };
+}
+
 /** A tool, and every file that starting it executes. */
 export interface FoundTool extends ToolState {
   readonly executables: readonly string[];

@@ -7,13 +7,12 @@ import { choice, message, object, option, withDefault } from "@optique/core";
 import { folderOf } from "../core/paths.ts";
 import { shellWord } from "../core/shell_words.ts";
 import { quote } from "../core/text.ts";
-import { executableFiles } from "../confinement/executable_files.ts";
 import { grantFlags, runGrants, THREADS, workerSourceFolder } from "../confinement/permissions.ts";
 import { permissionsPage } from "../confinement/permissions_page.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
-import { findTools, noting } from "./find_tools.ts";
-import { findResolverProgram, machineFiles, machineOfNow } from "./system.ts";
+import { findPrograms } from "./engine.ts";
+import { machineOfNow } from "./system.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
 import { readSetup, type Setup } from "./setup.ts";
 
@@ -34,31 +33,29 @@ export const run: Command = (invocation) => {
   const options = readArguments(parser, invocation);
   const setup = readSetup(configFlags(options), io);
   const { transport, host, port } = setup.config.server;
-  const states = findTools(setup, machineOfNow(setup, { askPermission: false }));
-  const resolver = setup.policy.allowsNames ? findResolverProgram() : null;
-  const resolverPaths = resolver?.status === "found" ? [resolver.path] : [];
-  const looked = new Set<string>();
-  executableFiles(resolverPaths, noting(machineFiles, looked));
+  const { tools: states, resolver } = findPrograms(setup, machineOfNow(setup, { askPermission: false }));
   const grants = runGrants({
     programs: [
       ...states.flatMap(({ enabled, availability }) =>
         enabled && availability.available ? [availability.path] : []
       ),
-      ...resolverPaths,
+      ...(resolver.program === null ? [] : [resolver.program.program]),
     ],
     // A loader or an interpreter is looked at by its name and where it really is.
     readable: [
       ...setup.readable,
       ...commandFolders(setup),
       ...states.flatMap(({ enabled, looked }) => enabled ? looked : []),
-      ...looked,
+      ...resolver.looked,
       ...states.flatMap(({ tool, enabled }) => enabled ? tool.manifest.forbidden_files : []),
     ],
     writable: setup.writable,
     tier: setup.config.confinement.tier,
     listener: transport === "http" ? { host, port } : null,
   });
-  if (resolver !== null && resolver.status !== "found") io.stderr(`left out: names: ${resolver.reason}\n`);
+  if (resolver.program === null && setup.policy.allowsNames) {
+    io.stderr(`left out: names: ${resolver.whyNot}\n`);
+  }
   for (const { tool, enabled, availability } of states) {
     if (enabled && !availability.available) io.stderr(`left out: ${tool.name}: ${availability.reason}\n`);
   }

@@ -102,7 +102,7 @@ export function assembleSetup(
 export function readManifests(folders: readonly string[], io: Io): ManifestFile[] {
   return folders.flatMap((folder) => {
     const names = reading(folder, io, () => listFolder(folder));
-    if (names === null) throw failed([plain(folder, "there is no such folder of manifests")], io);
+    if (names === null) throw failed([noFolder(folder)], io);
     return names.filter(isManifestFile).sort().map((name) => {
       const file = `${folder}/${name}`;
       return { file, bytes: reading(file, io, () => Deno.readFileSync(file)) };
@@ -114,8 +114,18 @@ function reading<T>(path: string, io: Io, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw failed([plain(path, `cannot be read: ${(error as Error).message}`)], io);
+    throw failed([cannotRead(path, error)], io);
   }
+}
+
+/** A folder of manifests that is not there. */
+export function noFolder(folder: string): Diagnostic {
+  return plain(folder, "there is no such folder of manifests");
+}
+
+/** What cannot be read, with the system's reason. */
+export function cannotRead(path: string, error: unknown): Diagnostic {
+  return plain(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 function plain(file: string, message: string): Diagnostic {

@@ -72,7 +72,7 @@ export function machineOfNow(
 }
 
 /** The files of this machine. */
-export const machineFiles: MachineFiles = {
+const machineFiles: MachineFiles = {
   stat: (path) =>
     orNull(() => {
       const { isFile, mode, uid, gid } = Deno.statSync(path);
@@ -85,12 +85,6 @@ export const machineFiles: MachineFiles = {
 /** The user that this process belongs to, or null where there are no numbers for users. */
 export function ownUser(): number | null {
   return idOrNull(() => Deno.uid());
-}
-
-/** Looks for the program that resolves names. */
-export function findResolverProgram(): ProgramSearch {
-  const self = { uid: ownUser(), gid: idOrNull(() => Deno.gid()) };
-  return findProgram(RESOLVER.command, RESOLVER.package, machineFiles, self);
 }
 
 /** The capabilities that compartments can be given: none without the kernel's help. */

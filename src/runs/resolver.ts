@@ -34,18 +34,23 @@ const NOT_FOUND = 2;
 
 /** Resolves names. */
 export class Resolver {
-  readonly #executor: Executor | null;
-  readonly #whyNot: string;
+  #executor: Executor | null = null;
+  #whyNot = "";
   readonly #turns: Semaphore;
 
+  constructor(clock: Clock) {
+    this.#turns = new Semaphore({ permits: CONCURRENCY, maxQueue: MAX_QUEUE, clock });
+  }
+
   /**
+   * Says what names are resolved with from now on.
+   *
    * @param executor the compartment of `getent`, or null where there is none
    * @param whyNot why there is none
    */
-  constructor(executor: Executor | null, whyNot: string, clock: Clock) {
+  use(executor: Executor | null, whyNot: string): void {
     this.#executor = executor;
     this.#whyNot = whyNot;
-    this.#turns = new Semaphore({ permits: CONCURRENCY, maxQueue: MAX_QUEUE, clock });
   }
 
   /** Looks one canonical name up. Never rejects; aborting `signal` ends it early. */

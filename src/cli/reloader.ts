@@ -1,0 +1,168 @@
+/**
+ * Keeping up with changes while the server runs: of the configuration and the manifests, which are taken as a whole or
+ * not at all, and of the programs on the machine.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { folderSettings, logSettings } from "../config/settings.ts";
+import { locateConfig } from "../config/load.ts";
+import type { FileLook, WatchedPaths } from "../confinement/file_look.ts";
+import { survey } from "../confinement/surveyed_files.ts";
+import { type Diagnostic, formatDiagnostic } from "../documents/diagnostics.ts";
+import type { LogSettings } from "../logging/setup.ts";
+import { isOffered, type Toolbox, unavailability } from "../runs/toolbox.ts";
+import { type Engine, findPrograms } from "./engine.ts";
+import { machineLater } from "./find_tools.ts";
+import { rereadSetup, type SetupFiles } from "./reread.ts";
+import type { Setup } from "./setup.ts";
+
+/** Whoever may still look at files: the scribe. */
+export interface Lookout extends SetupFiles {
+  look(path: string, headBytes: number): Promise<FileLook>;
+  /** Watches these paths instead of those before; `onChange` is told which of them have changed. */
+  watch(paths: WatchedPaths, onChange: (paths: readonly string[]) => void): void;
+}
+
+/** What came of a reload. */
+export type Reloaded =
+  | { readonly ok: true; readonly changed: readonly string[]; readonly restart: readonly string[] }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** What a reloader changes. */
+export type Reloadable = Pick<Engine, "apply" | "found" | "inEffect" | "self" | "toolbox">;
+
+/** What is to be looked at again. */
+interface Wish {
+  readonly reasons: Set<string>;
+  /** Whether configuration and manifests are to be read, too. */
+  rereads: boolean;
+  /** Paths that have changed. */
+  readonly changed: Set<string>;
+  readonly outcome: PromiseWithResolvers<Reloaded>;
+}
+
+const logger = getLogger(["bulkhead", "reload"]);
+
+/** Reloads, one after the other. */
+export class Reloader {
+  readonly #engine: Reloadable;
+  readonly #lookout: Lookout;
+  readonly #setUpLogging: (settings: LogSettings) => void;
+  /** The one that comes next; whatever is wished for meanwhile joins it. */
+  #next: Wish | null = null;
+  #last: Promise<void> = Promise.resolve();
+
+  /** @param setUpLogging has another level or format take effect */
+  constructor(engine: Reloadable, lookout: Lookout, setUpLogging: (settings: LogSettings) => void) {
+    this.#engine = engine;
+    this.#lookout = lookout;
+    this.#setUpLogging = setUpLogging;
+  }
+
+  /** Begins to watch what is in effect. */
+  watch(): void {
+    const { setup } = this.#engine.inEffect;
+    const { tools, resolver } = this.#engine.found;
+    const programs = [...tools, resolver].flatMap(({ dependsOn }) => dependsOn);
+    const paths = { files: [...new Set([...configFiles(setup), ...programs])], folders: manifestFolders(setup) };
+    this.#lookout.watch(paths, (changed) => {
+      const documents = new Set([...configFiles(setup), ...manifestFolders(setup)]);
+      void this.#wish("a file has changed", changed.some((path) => documents.has(path)), changed);
+    });
+  }
+
+  /**
+   * Reads configuration and manifests again, and has them take effect as a whole, or not at all. Never rejects; the log
+   * says what came of it.
+   *
+   * @param reason for the log
+   */
+  reload(reason: string): Promise<Reloaded> {
+    return this.#wish(reason, true, []);
+  }
+
+  #wish(reason: string, rereads: boolean, changed: readonly string[]): Promise<Reloaded> {
+    if (this.#next === null) {
+      const next: Wish = { reasons: new Set(), rereads, changed: new Set(), outcome: Promise.withResolvers() };
+      this.#next = next;
+      this.#last = this.#last.then(async () => {
+        this.#next = null;
+        next.outcome.resolve(await this.#reload(next));
+      });
+    }
+    const wish = this.#next;
+    wish.reasons.add(reason);
+    wish.rereads ||= rereads;
+    for (const path of changed) wish.changed.add(path);
+    return wish.outcome.promise;
+  }
+
+  async #reload({ reasons, rereads, changed }: Wish): Promise<Reloaded> {
+    const reason = [...reasons].join(", ");
+    try {
+      const before = this.#engine.inEffect.setup;
+      const reread = rereads
+        ? await rereadSetup(before, this.#lookout)
+        : { ok: true, setup: before, changed: [], restart: [] } as const;
+      if (!reread.ok) return refused(reason, reread.diagnostics);
+      const look = (path: string, headBytes: number) => this.#lookout.look(path, headBytes);
+      const found = await survey(
+        (files) => findPrograms(reread.setup, machineLater(this.#engine.self, files)),
+        look,
+      );
+      const offered = offeredNames(this.#engine.toolbox);
+      this.#engine.apply(reread.setup, found, changed);
+      this.#setUpLogging(logSettings(reread.setup.config));
+      this.watch();
+      if (rereads) {
+        logger.info("configuration reloaded", { reason, changed: reread.changed });
+        if (reread.restart.length > 0) {
+          logger.warn("some changes need a restart of the server; until then the values from before hold", {
+            keys: reread.restart,
+          });
+        }
+      }
+      logChanges(offered, this.#engine.toolbox);
+      return { ok: true, changed: reread.changed, restart: reread.restart };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return refused(reason, [{ file: "reload", line: null, column: null, path: "", message }]);
+    }
+  }
+}
+
+function configFiles({ flags, world }: Setup): string[] {
+  const location = locateConfig(flags, world);
+  return location === null ? [] : [location.path];
+}
+
+function manifestFolders({ config }: Setup): readonly string[] {
+  return folderSettings(config).manifestFolders;
+}
+
+function refused(reason: string, diagnostics: readonly Diagnostic[]): Reloaded {
+  for (const diagnostic of diagnostics) {
+    logger.error("the configuration was not reloaded: everything stays as it was", {
+      reason,
+      error: formatDiagnostic(diagnostic),
+    });
+  }
+  return { ok: false, diagnostics };
+}
+
+function offeredNames(toolbox: Toolbox): ReadonlySet<string> {
+  return new Set([...toolbox.values()].filter(isOffered).map(({ tool }) => tool.name));
+}
+
+function logChanges(before: ReadonlySet<string>, toolbox: Toolbox): void {
+  const now = offeredNames(toolbox);
+  for (const name of now) if (!before.has(name)) logger.info("tool available", { tool: name });
+  for (const name of before) {
+    if (now.has(name)) continue;
+    const entry = toolbox.get(name);
+    const why = entry === undefined ? null : unavailability(entry);
+    const reason = why?.reason ?? (entry === undefined ? "it is declared no more" : "it is disabled");
+    logger.warn("tool not available any more", { tool: name, reason });
+  }
+}
