@@ -7,6 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import { checkAvailability } from "../catalog/availability.ts";
 import { programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
+import { confinementSettings, folderSettings, logSettings, pipelineSettings } from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import { executableFiles } from "../confinement/executable_files.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
@@ -50,7 +51,7 @@ export interface FoundTool extends ToolState {
 
 /** Finds out which tools can be used here. */
 export function findTools(setup: Setup, options: { readonly askPermission: boolean }): Promise<FoundTool[]> {
-  const { tier } = setup.config.confinement;
+  const { tier } = confinementSettings(setup.config);
   const world = availabilityWorld({ ...options, tier, tools: setup.tools.map(({ tool }) => tool) });
   return Promise.all(setup.tools.map(async ({ tool, enabled }): Promise<FoundTool> => {
     const availability = await checkAvailability(tool, world);
@@ -82,7 +83,6 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
   const names = new Resolver(confinement.tools.get(RESOLVER.name) ?? null, resolver.whyNot, systemClock);
   let ownListener: Endpoint | null = null;
   const toolbox = makeToolbox(states, confinement.tools, systemClock, Math.random);
-  const { security, confinement: settings, tools } = setup.config;
   const pipeline = new Pipeline({
     toolbox,
     policy: setup.policy,
@@ -93,14 +93,7 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
       ownListener: () => ownListener,
     },
     settings: {
-      allowIntrusive: security.allow_intrusive,
-      confirmIntrusive: security.confirm_intrusive,
-      maxArgsBytes: security.max_args_length,
-      maxStdoutBytes: security.max_stdout_bytes,
-      maxStderrBytes: security.max_stderr_bytes,
-      killGraceMs: settings.kill_grace_sec * 1000,
-      onFlood: settings.on_flood,
-      maxConcurrency: tools.max_concurrency,
+      ...pipelineSettings(setup.config),
       enforced: async () => {
         const { tier, kernel } = await confinement.decided;
         return { tier, treeCeilings: kernel?.cgroup ?? [] };
@@ -139,7 +132,7 @@ async function findResolver(
 ): Promise<{ readonly programs: readonly ToolToConfine[]; readonly whyNot: string }> {
   const none = (whyNot: string) => ({ programs: [], whyNot });
   if (!setup.policy.allowsNames) return none("no name is allowed");
-  const { tier } = setup.config.confinement;
+  const { tier } = confinementSettings(setup.config);
   const found = findResolverProgram();
   if (found.status !== "found") return none(`${found.reason}. ${found.remedy}`);
   const { path } = found;
@@ -185,18 +178,20 @@ function startConfinement(setup: Setup, tools: readonly ToolToConfine[], io: Io)
   }
   try {
     const confinement = new Confinement({
-      tier: config.confinement.tier,
+      tier: confinementSettings(config).tier,
       tools,
       stateFolder,
       uid: ownUser(),
       logFile: setup.logFile,
-      wordListFolders: config.tools.wordlist_dirs,
+      wordListFolders: folderSettings(config).wordListFolders,
       libc: LIBC_PATHS,
       sources: workerSourceFolder(),
       clock: systemClock,
     });
     const { scribe } = confinement;
-    if (setup.logFile !== null) setUpLogging(config.logging, standardError, (line) => scribe.writeLog(line));
+    if (setup.logFile !== null) {
+      setUpLogging(logSettings(config), standardError, (line) => scribe.writeLog(line));
+    }
     return confinement;
   } catch (error) {
     throw notConfined(error, io);

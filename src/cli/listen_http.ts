@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { httpSettings, listenerSettings, mcpSettings } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { makeHttpApp } from "../http/app.ts";
 import { originRules } from "../http/origin_check.ts";
@@ -31,26 +32,27 @@ export function listenHttp(
   sealed: Promise<void>,
   io: Io,
 ): Listener {
-  const { server, mcp } = setup.config;
-  const { policy } = setup;
-  const service = new McpService({ ...engine, policy, maxTextBytes: mcp.max_text_bytes, mayIntrude: false });
-  const limits = { maxSessions: mcp.max_sessions, idleMs: mcp.session_idle_sec * 1000 };
+  const { policy, config } = setup;
+  const { maxTextBytes, ...limits } = mcpSettings(config);
+  const { maxBodyBytes, allowedHosts, allowedOrigins } = httpSettings(config);
+  const service = new McpService({ ...engine, policy, maxTextBytes, mayIntrude: false });
   const sessions = new HttpSessions(service, limits, systemClock);
-  let rules = originRules(host, server.port, server.allowed_hosts, server.allowed_origins);
+  const wanted = listenerSettings(config).port;
+  let rules = originRules(host, wanted, allowedHosts, allowedOrigins);
   const app = makeHttpApp({
     ...engine,
     policy,
     sessions,
     origins: () => rules,
-    maxBodyBytes: server.max_body_bytes,
+    maxBodyBytes,
   });
   const serve = async (request: Request) => {
     await sealed;
     return await app.fetch(request);
   };
-  const http = bind(host, server.port, serve, io);
+  const http = bind(host, wanted, serve, io);
   const { port } = http.addr;
-  rules = originRules(host, port, server.allowed_hosts, server.allowed_origins);
+  rules = originRules(host, port, allowedHosts, allowedOrigins);
   engine.listens({ address: parseAddress(host)!, port });
   return {
     place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,

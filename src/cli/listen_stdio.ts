@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { mcpSettings } from "../config/settings.ts";
 import { McpService } from "../mcp/service.ts";
 import { serveStdio } from "../mcp/stdio.ts";
 import type { Engine } from "./engine.ts";
@@ -12,12 +13,8 @@ import type { Setup } from "./setup.ts";
 /** Serves the client at the other end of standard input and output. */
 export async function listenStdio(setup: Setup, engine: Engine): Promise<Listener> {
   const { policy, config } = setup;
-  const service = new McpService({
-    ...engine,
-    policy,
-    maxTextBytes: config.mcp.max_text_bytes,
-    mayIntrude: true,
-  });
+  const { maxTextBytes } = mcpSettings(config);
+  const service = new McpService({ ...engine, policy, maxTextBytes, mayIntrude: true });
   const connection = await serveStdio(service);
   return { place: "stdio", ended: connection.closed, close: connection.close };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { choice, message, object, option, withDefault } from "@optique/core";
+import { confinementSettings, listenerSettings } from "../config/settings.ts";
 import { folderOf } from "../core/paths.ts";
 import { shellWord } from "../core/shell_words.ts";
 import { quote } from "../core/text.ts";
@@ -33,7 +34,7 @@ export const run: Command = async (invocation) => {
   const { io } = invocation;
   const options = readArguments(parser, invocation);
   const setup = readSetup(configFlags(options), io);
-  const { transport, host, port } = setup.config.server;
+  const { transport, host, port } = listenerSettings(setup.config);
   const states = await findTools(setup, { askPermission: false });
   const resolver = setup.policy.allowsNames ? findResolverProgram() : null;
   const resolverPaths = resolver?.status === "found" ? [resolver.path] : [];
@@ -55,7 +56,7 @@ export const run: Command = async (invocation) => {
       ...states.flatMap(({ tool, enabled }) => enabled ? tool.manifest.forbidden_files : []),
     ],
     writable: setup.writable,
-    tier: setup.config.confinement.tier,
+    tier: confinementSettings(setup.config).tier,
     listener: transport === "http" ? { host, port } : null,
   });
   if (resolver !== null && resolver.status !== "found") io.stderr(`left out: names: ${resolver.reason}\n`);

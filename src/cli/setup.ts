@@ -6,6 +6,7 @@
 import { isManifestFile, loadCatalog, type ManifestFile } from "../catalog/load.ts";
 import { type ConfigFlags, loadConfig, locateConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { folderSettings, logFileSettings, logSettings, targetSettings } from "../config/settings.ts";
 import { stateFolder } from "../config/state_folder.ts";
 import { type ConfiguredTool, configureTools } from "../config/tools.ts";
 import type { LogFileSettings } from "../confinement/scribe_protocol.ts";
@@ -42,27 +43,29 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
   const loaded = loadConfig(flags, world);
   if (!loaded.ok) throw failed(loaded.diagnostics, io);
   const { config, file } = loaded;
-  const catalog = loadCatalog(readManifests(config.tools.dirs, io));
+  const { manifestFolders, wordListFolders } = folderSettings(config);
+  const catalog = loadCatalog(readManifests(manifestFolders, io));
   if (!catalog.ok) throw failed(catalog.diagnostics, io);
   const tools = configureTools(catalog.manifests, config, loaded.locate);
   if (!tools.ok) throw failed(tools.diagnostics, io);
-  setUpLogging(config.logging, standardError);
+  setUpLogging(logSettings(config), standardError);
   const location = locateConfig(flags, world);
   const state = stateFolder(config, world);
-  const { file: log, max_file_bytes: maxBytes, backup_count: backups } = config.logging;
+  const logFile = logFileSettings(config);
+  const { allowedTargets, deniedTargets } = targetSettings(config);
   return {
     config,
     tools: tools.tools,
-    policy: new TargetPolicy(config.security.allowed_targets, config.security.denied_targets),
+    policy: new TargetPolicy(allowedTargets, deniedTargets),
     configFile: file,
     readable: [
       ...(location === null ? [] : [location.path]),
-      ...config.tools.dirs,
-      ...config.tools.wordlist_dirs,
+      ...manifestFolders,
+      ...wordListFolders,
     ],
     stateFolder: state,
-    logFile: log === undefined ? null : { path: log, maxBytes, backups },
-    writable: [...(state === null ? [] : [state]), ...(log === undefined ? [] : [folderOf(log)])],
+    logFile,
+    writable: [...(state === null ? [] : [state]), ...(logFile === null ? [] : [folderOf(logFile.path)])],
   };
 }
 
