@@ -4,6 +4,7 @@
  * @module
  */
 import { object } from "@optique/core";
+import { confinementSettings } from "../config/settings.ts";
 import { plural } from "../core/text.ts";
 import { unenforced } from "../runs/unenforced.ts";
 import { readArguments } from "./arguments.ts";
@@ -18,7 +19,7 @@ export const run: Command = (invocation) => {
   const { io } = invocation;
   const setup = readSetup(configFlags(readArguments(parser, invocation)), io);
   for (const { tool } of setup.tools) {
-    for (const text of unenforced(tool.manifest, setup.config.confinement.tier)) {
+    for (const text of unenforced(tool.manifest, confinementSettings(setup.config).tier)) {
       io.stderr(`${tool.file}: warning: declared, but not enforced: ${text}\n`);
     }
   }

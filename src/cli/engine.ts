@@ -7,6 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Availability } from "../catalog/availability.ts";
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
+import { confinementSettings, folderSettings, logSettings } from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
@@ -247,20 +248,22 @@ function startConfinement(
   }
   try {
     const confinement = new Confinement({
-      tier: config.confinement.tier,
+      tier: confinementSettings(config).tier,
       tools,
       programs: [...self.granted],
       stateFolder,
       uid: self.self.uid,
       readable,
       logFile: setup.logFile,
-      wordListFolders: config.tools.wordlist_dirs,
+      wordListFolders: folderSettings(config).wordListFolders,
       libc: LIBC_PATHS,
       sources: workerSourceFolder(),
       clock: systemClock,
     });
     const { scribe } = confinement;
-    if (setup.logFile !== null) setUpLogging(config.logging, standardError, (line) => scribe.writeLog(line));
+    if (setup.logFile !== null) {
+      setUpLogging(logSettings(config), standardError, (line) => scribe.writeLog(line));
+    }
     return confinement;
   } catch (error) {
     throw notConfined(error, io);

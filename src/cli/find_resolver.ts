@@ -5,6 +5,7 @@
  */
 import { findProgram } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
+import { confinementSettings } from "../config/settings.ts";
 import type { ToolToConfine } from "../confinement/confinement.ts";
 import { executableFiles } from "../confinement/executable_files.ts";
 import { type Machine, noting } from "./find_tools.ts";
@@ -42,7 +43,7 @@ export function findResolver(
   if (machine.mayRun?.(path) === false) {
     return answer(null, `the permission to run ${path} is not granted`);
   }
-  const closure = config.confinement.tier === "basic"
+  const closure = confinementSettings(config).tier === "basic"
     ? { ok: true, files: [] } as const
     : executableFiles([path], noting(machine.files, looked));
   if (!closure.ok) return answer(null, `${closure.reason}. ${closure.remedy}`);

@@ -5,6 +5,7 @@
  */
 import { type AvailabilityWorld, checkAvailability } from "../catalog/availability.ts";
 import type { ProgramFiles } from "../catalog/program.ts";
+import { confinementSettings } from "../config/settings.ts";
 import type { ConfiguredTool } from "../config/tools.ts";
 import { executableFiles, type ProgramFiles as ExecutableReader } from "../confinement/executable_files.ts";
 import type { WantedTier } from "../confinement/tier.ts";
@@ -41,7 +42,7 @@ export interface FoundTool extends ToolState {
 
 /** Finds out which tools can be used. */
 export function findTools(setup: Pick<Setup, "config" | "tools">, machine: Machine): FoundTool[] {
-  return setup.tools.map((tool) => findTool(tool, setup.config.confinement.tier, machine));
+  return setup.tools.map((tool) => findTool(tool, confinementSettings(setup.config).tier, machine));
 }
 
 /** Finds out whether one can be used. */

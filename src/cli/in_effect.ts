@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Config } from "../config/schema.ts";
-import type { PipelineSettings, Rules } from "../runs/pipeline.ts";
+import { pipelineSettings } from "../config/settings.ts";
+import type { Rules } from "../runs/pipeline.ts";
 import type { Setup } from "./setup.ts";
 
 /** The setup of now. */
@@ -35,19 +35,5 @@ export class InEffect {
 }
 
 function rulesOf({ policy, config }: Setup): Rules {
-  return { policy, settings: pipelineSettings(config) };
-}
-
-function pipelineSettings({ security, confinement, tools }: Config): PipelineSettings {
-  return {
-    allowIntrusive: security.allow_intrusive,
-    confirmIntrusive: security.confirm_intrusive,
-    maxArgsBytes: security.max_args_length,
-    maxStdoutBytes: security.max_stdout_bytes,
-    maxStderrBytes: security.max_stderr_bytes,
-    killGraceMs: confinement.kill_grace_sec * 1000,
-    onFlood: confinement.on_flood,
-    maxConcurrency: tools.max_concurrency,
-    rateLimiter: null,
-  };
+  return { policy, settings: { ...pipelineSettings(config), rateLimiter: null } };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { httpSettings, listenerSettings, mcpSettings } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { makeHttpApp } from "../http/app.ts";
 import { originRules } from "../http/origin_check.ts";
@@ -34,25 +35,21 @@ export function listenHttp(
   const service = new McpService({
     ...engine,
     policy,
-    maxTextBytes: () => inEffect.setup.config.mcp.max_text_bytes,
+    maxTextBytes: () => mcpSettings(inEffect.setup.config).maxTextBytes,
     client: "http",
     mayIntrude: false,
   });
-  const limits = () => {
-    const { mcp } = inEffect.setup.config;
-    return { maxSessions: mcp.max_sessions, idleMs: mcp.session_idle_sec * 1000 };
-  };
-  const sessions = new HttpSessions(service, limits, systemClock);
-  let { port } = inEffect.setup.config.server;
+  const sessions = new HttpSessions(service, () => mcpSettings(inEffect.setup.config), systemClock);
+  let { port } = listenerSettings(inEffect.setup.config);
   const app = makeHttpApp({
     ...engine,
     policy,
     sessions,
     origins: () => {
-      const { allowed_hosts: hosts, allowed_origins: origins } = inEffect.setup.config.server;
-      return originRules(host, port, hosts, origins);
+      const { allowedHosts, allowedOrigins } = httpSettings(inEffect.setup.config);
+      return originRules(host, port, allowedHosts, allowedOrigins);
     },
-    maxBodyBytes: () => inEffect.setup.config.server.max_body_bytes,
+    maxBodyBytes: () => httpSettings(inEffect.setup.config).maxBodyBytes,
   });
   const serve = async (request: Request) => {
     await sealed;

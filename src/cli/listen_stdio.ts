@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { mcpSettings } from "../config/settings.ts";
 import { McpService } from "../mcp/service.ts";
 import { serveStdio } from "../mcp/stdio.ts";
 import type { Engine } from "./engine.ts";
@@ -14,7 +15,7 @@ export async function listenStdio(engine: Engine): Promise<Listener> {
   const service = new McpService({
     ...engine,
     policy: () => inEffect.setup.policy,
-    maxTextBytes: () => inEffect.setup.config.mcp.max_text_bytes,
+    maxTextBytes: () => mcpSettings(inEffect.setup.config).maxTextBytes,
     client: "stdio",
     mayIntrude: true,
   });

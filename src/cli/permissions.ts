@@ -4,6 +4,7 @@
  * @module
  */
 import { choice, message, object, option, withDefault } from "@optique/core";
+import { confinementSettings, listenerSettings } from "../config/settings.ts";
 import { folderOf } from "../core/paths.ts";
 import { shellWord } from "../core/shell_words.ts";
 import { quote } from "../core/text.ts";
@@ -32,7 +33,7 @@ export const run: Command = (invocation) => {
   const { io } = invocation;
   const options = readArguments(parser, invocation);
   const setup = readSetup(configFlags(options), io);
-  const { transport, host, port } = setup.config.server;
+  const { transport, host, port } = listenerSettings(setup.config);
   const { tools: states, resolver } = findPrograms(setup, machineOfNow(setup, { askPermission: false }));
   const grants = runGrants({
     programs: [
@@ -50,7 +51,7 @@ export const run: Command = (invocation) => {
       ...states.flatMap(({ tool, enabled }) => enabled ? tool.manifest.forbidden_files : []),
     ],
     writable: setup.writable,
-    tier: setup.config.confinement.tier,
+    tier: confinementSettings(setup.config).tier,
     listener: transport === "http" ? { host, port } : null,
   });
   if (resolver.program === null && setup.policy.allowsNames) {

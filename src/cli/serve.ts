@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core";
+import { listenerSettings, stopSettings } from "../config/settings.ts";
 import { parseAddress } from "../policy/address.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
 import { isOffered } from "../runs/toolbox.ts";
@@ -25,8 +26,8 @@ export const run: Command = async (invocation) => {
   // Heard from the beginning: whoever reads the ready line may send one at once.
   using signals = new StopSignals();
   const setup = readSetup(flags, io);
-  const { transport } = setup.config.server;
-  const host = transport === "http" ? loopbackHost(setup.config.server.host, io) : "";
+  const { transport, host: named } = listenerSettings(setup.config);
+  const host = transport === "http" ? loopbackHost(named, io) : "";
   // Each transport brings its own packages; they are loaded while the compartments come up.
   const http = transport === "http" ? import("./listen_http.ts") : null;
   const stdio = transport === "stdio" ? import("./listen_stdio.ts") : null;
@@ -136,7 +137,7 @@ async function untilStopped(
   ]);
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
-  const graceMs = reason !== "signal" ? 0 : setup.config.server.shutdown_grace_period_sec * 1000;
+  const graceMs = reason !== "signal" ? 0 : stopSettings(setup.config).graceMs;
   await engine.pipeline.shutDown(graceMs, signals.second);
   await listener.close(AbortSignal.any([signals.second, AbortSignal.timeout(CLOSE_MS)]));
   return { lost };

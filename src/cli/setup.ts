@@ -12,6 +12,7 @@ import {
   locateConfig,
 } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { folderSettings, logFileSettings, logSettings, targetSettings } from "../config/settings.ts";
 import { stateFolder } from "../config/state_folder.ts";
 import { type ConfiguredTool, configureTools } from "../config/tools.ts";
 import type { LogFileSettings } from "../confinement/scribe_protocol.ts";
@@ -55,9 +56,9 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
   const world = configWorld();
   const loaded = loadConfig(flags, world);
   if (!loaded.ok) throw failed(loaded.diagnostics, io);
-  const reading = assembleSetup(flags, world, loaded, readManifests(loaded.config.tools.dirs, io));
+  const reading = assembleSetup(flags, world, loaded, readManifests(folderSettings(loaded.config).manifestFolders, io));
   if (!reading.ok) throw failed(reading.diagnostics, io);
-  setUpLogging(reading.setup.config.logging, standardError);
+  setUpLogging(logSettings(reading.setup.config), standardError);
   return reading.setup;
 }
 
@@ -74,20 +75,22 @@ export function assembleSetup(
   if (!tools.ok) return tools;
   const location = locateConfig(flags, world);
   const state = stateFolder(config, world);
-  const { file: log, max_file_bytes: maxBytes, backup_count: backups } = config.logging;
+  const logFile = logFileSettings(config);
+  const { manifestFolders, wordListFolders } = folderSettings(config);
+  const { allowedTargets, deniedTargets } = targetSettings(config);
   const setup: Setup = {
     config,
     tools: tools.tools,
-    policy: new TargetPolicy(config.security.allowed_targets, config.security.denied_targets),
+    policy: new TargetPolicy(allowedTargets, deniedTargets),
     configFile: file,
     readable: [
       ...(location === null ? [] : [location.path]),
-      ...config.tools.dirs,
-      ...config.tools.wordlist_dirs,
+      ...manifestFolders,
+      ...wordListFolders,
     ],
     stateFolder: state,
-    logFile: log === undefined ? null : { path: log, maxBytes, backups },
-    writable: [...(state === null ? [] : [state]), ...(log === undefined ? [] : [folderOf(log)])],
+    logFile,
+    writable: [...(state === null ? [] : [state]), ...(logFile === null ? [] : [folderOf(logFile.path)])],
     flags,
     world,
   };

@@ -4,6 +4,7 @@
  * @module
  */
 import { argument, message, object, option, optional, string } from "@optique/core";
+import { confinementSettings } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { REFUSAL_ANSWERS } from "../core/refusal.ts";
 import { toolInformation } from "../runs/describe_tool.ts";
@@ -53,7 +54,7 @@ export const run: Command = (invocation) => {
   io.stdout(
     options.json
       ? `${JSON.stringify(toolInformation(found.value, setup.policy), null, 2)}\n`
-      : manualOf(found.value, setup.policy, setup.config.confinement.tier),
+      : manualOf(found.value, setup.policy, confinementSettings(setup.config).tier),
   );
   return EXIT.ok;
 };

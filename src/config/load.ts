@@ -8,6 +8,7 @@ import { checkDocument, checkValue } from "../documents/check_document.ts";
 import type { Diagnostic, DocumentPath } from "../documents/diagnostics.ts";
 import { parseDocumentBytes } from "../documents/parse_document.ts";
 import { type Config, configSchema } from "./schema.ts";
+import { type Place, type ValueSources, valueSources } from "./sources.ts";
 import { ENVIRONMENT, environmentValue, UNSUPPORTED_ENVIRONMENT } from "./environment.ts";
 import { folderOf, resolvePath } from "../core/paths.ts";
 
@@ -31,18 +32,17 @@ export interface ConfigWorld {
   readFile(path: string): Uint8Array | null;
 }
 
-/** Where a value stands: in the file, or in a variable or flag, which has no lines. */
-export type Place = Pick<Diagnostic, "file" | "line" | "column">;
-
 /** Finds the place of the value, or of the key, that is in effect. */
 export type Locate = (path: DocumentPath, what?: "key" | "value") => Place;
 
-/** A configuration that was found good. */
+/** The configuration that is in effect. */
 export interface LoadedConfig {
   readonly config: Config;
   /** The file that was read, or null. */
   readonly file: string | null;
   readonly locate: Locate;
+  /** Where each value comes from. */
+  readonly sources: ValueSources;
 }
 
 /** The configuration, or everything that is wrong with it. */
@@ -85,13 +85,19 @@ export function loadConfig(flags: ConfigFlags, world: ConfigWorld): ConfigLoad {
   const merged = sources.map(({ layer }) => layer).reduce(merge, {});
   const checked = checkValue(configSchema, merged, file.path ?? "configuration");
   if (!checked.ok) return checked;
-  const config = addRepeated(checked.value, flags, world.cwd);
-  const recheck = checkValue(configSchema, config, "--allow-target");
+  const extended = addRepeated(checked.value, flags, world.cwd);
+  const recheck = checkValue(configSchema, extended.config, "--allow-target");
   if (!recheck.ok) return recheck;
   // The uppermost source that sets a key is the one in effect; a list is replaced as a whole.
-  const locate: Locate = (path, what) =>
-    (sources.findLast(({ layer }) => sets(layer, path)) ?? file).locate(path, what);
-  return { ok: true, config: recheck.value, file: file.path, locate };
+  const setter = (path: DocumentPath) => sources.findLast(({ layer }) => sets(layer, path));
+  const config = recheck.value;
+  return {
+    ok: true,
+    config,
+    file: file.path,
+    locate: (path, what) => (setter(path) ?? file).locate(path, what),
+    sources: valueSources(config, (path) => setter(path)?.locate(path) ?? null, extended.added),
+  };
 }
 
 /** Where the configuration file is looked for. */
@@ -148,6 +154,7 @@ const PATH_KEYS = [
   ["tools", "wordlist_dirs"],
   ["confinement", "state_dir"],
   ["logging", "file"],
+  ["auth", "tokens_file"],
 ] as const;
 
 /** A checked layer with its paths taken relative to `folder`: the file's own, or the working folder. */
@@ -183,12 +190,23 @@ function flagLayers(flags: ConfigFlags): { source: string; layer: Layer }[] {
   ];
 }
 
-function addRepeated(config: Config, flags: ConfigFlags, cwd: string): Config {
+/** Adds what the repeatable flags name to their lists; `added` has, by path, the flag that a list grew by. */
+function addRepeated(
+  config: Config,
+  flags: ConfigFlags,
+  cwd: string,
+): { readonly config: Config; readonly added: ReadonlyMap<string, string> } {
   const { security, tools } = config;
+  const targets = unique([...security.allowed_targets, ...flags.allowTargets]);
+  const dirs = unique([...tools.dirs, ...flags.tools.map((dir) => resolvePath(cwd, dir))]);
+  const added = new Map<string, string>();
+  if (targets.length > security.allowed_targets.length) {
+    added.set("security.allowed_targets", "--allow-target");
+  }
+  if (dirs.length > tools.dirs.length) added.set("tools.dirs", "--tools");
   return {
-    ...config,
-    security: { ...security, allowed_targets: unique([...security.allowed_targets, ...flags.allowTargets]) },
-    tools: { ...tools, dirs: unique([...tools.dirs, ...flags.tools.map((dir) => resolvePath(cwd, dir))]) },
+    config: { ...config, security: { ...security, allowed_targets: targets }, tools: { ...tools, dirs } },
+    added,
   };
 }
 

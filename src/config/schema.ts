@@ -92,6 +92,14 @@ const circuitBreaker = z.strictObject({
   jitter: breakerSchema.shape.jitter.unwrap().default(0.1),
 });
 
+const rateLimit = z.strictObject({
+  enabled: z.boolean().default(false).describe("Whether runs are limited by client and tool"),
+  per_second: z.number().min(0.01).max(10_000).default(5).describe(
+    "Runs of one tool that one client may begin each second, on average",
+  ),
+  burst: z.int().min(1).max(10_000).default(20).describe("Runs that it may begin at once after a rest"),
+});
+
 /** What a run gets where its tool's manifest is silent. */
 const limits = z.strictObject({
   memory_mb: limitsSchema.shape.memory_mb.unwrap().default(512),
@@ -114,6 +122,10 @@ const confinement = z.strictObject({
   on_flood: z.enum(["drain", "kill"]).default("drain").describe("What to do when a stream's cap is reached"),
 });
 
+const metrics = z.strictObject({
+  enabled: z.boolean().default(true).describe("Whether the server counts, and answers for its counts"),
+});
+
 const logging = z.strictObject({
   level: z.enum(["debug", "info", "warning", "error"]).default("info"),
   format: z.enum(["auto", "pretty", "json"]).default("auto").describe(
@@ -124,6 +136,25 @@ const logging = z.strictObject({
     "When the file is as long as this, a new one is begun",
   ),
   backup_count: z.int().min(0).max(100).default(5).describe("Earlier log files that are kept"),
+});
+
+/** How a line of a file of tokens begins: someone who writes one in place of the file's path shows a secret. */
+const TOKEN_LINE = /^\s*\S+\s+(?:read|execute|admin)(?:\s*,\s*(?:read|execute|admin))*\s+\S/;
+
+// What stands here may be a token by mistake. Messages that do not begin with "expected" do not show the value.
+const tokensFile = z.string({ error: "must be the path of a file; the value is not shown" })
+  .refine(
+    (text) => path.safeParse(text).success && !TOKEN_LINE.test(text),
+    "must be the path of a file that holds the tokens, never a token itself; the value is not shown",
+  );
+
+const auth = z.strictObject({
+  tokens_file: tokensFile.optional().describe(
+    "A file, mode 0600, of lines NAME SCOPE[,SCOPE] TOKEN; scopes are read, execute and admin",
+  ),
+}, {
+  error: (issue) =>
+    issue.code === "invalid_type" ? "must be a mapping with tokens_file; the value is not shown" : undefined,
 });
 
 const mcp = z.strictObject({
@@ -140,9 +171,12 @@ export const configSchema = z.strictObject({
   security: security.prefault({}),
   tools: tools.prefault({}),
   circuit_breaker: circuitBreaker.prefault({}),
+  rate_limit: rateLimit.prefault({}),
   limits: limits.prefault({}),
   confinement: confinement.prefault({}),
+  metrics: metrics.prefault({}),
   logging: logging.prefault({}),
+  auth: auth.prefault({}),
   mcp: mcp.prefault({}),
 });
 

@@ -8,8 +8,9 @@ import { resolveTool, type Tool, type ToolDefaults } from "../catalog/tool.ts";
 import { quote } from "../core/text.ts";
 import { type Diagnostic, type DocumentPath, formatPath } from "../documents/diagnostics.ts";
 import { nearest } from "../documents/nearest.ts";
-import type { Locate, Place } from "./load.ts";
+import type { Locate } from "./load.ts";
 import type { Config } from "./schema.ts";
+import type { Place } from "./sources.ts";
 
 /** A tool and whether the configuration enables it. */
 export interface ConfiguredTool {

@@ -87,6 +87,11 @@ Deno.test("load: the state folder and the log file of the file are relative to i
   assert.deepEqual(paths("confinement: { on_flood: kill }\nlogging: {}"), [undefined, undefined]);
 });
 
+Deno.test("load: the file of tokens is relative to the configuration file", () => {
+  assert.equal(loaded({ file: "auth: { tokens_file: tokens }" }).auth.tokens_file, "/etc/tokens");
+  assert.equal(loaded().auth.tokens_file, undefined);
+});
+
 Deno.test("load: a path leaves its neighbours in place", () => {
   const { confinement, logging } = loaded({
     file: "confinement: { state_dir: s, on_flood: kill }\nlogging: { file: l, level: error }",
