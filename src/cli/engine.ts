@@ -78,7 +78,12 @@ export async function startEngine(setup: Setup, only: string | null, io: Io): Pr
   // Every path that may have been granted for a tool, found there or not.
   const commands = [...states.map(({ tool }) => tool.manifest.command), RESOLVER.command];
   const programs = commands.flatMap(programCandidates);
-  const confinement = startConfinement(setup, [...wanted(states, only), ...resolver.programs], io);
+  const confinement = startConfinement(
+    setup,
+    [...wanted(states, only), ...resolver.programs],
+    await grantedOf(programs),
+    io,
+  );
   const names = new Resolver(confinement.tools.get(RESOLVER.name) ?? null, resolver.whyNot, systemClock);
   let ownListener: Endpoint | null = null;
   const toolbox = makeToolbox(states, confinement.tools, systemClock, Math.random);
@@ -177,7 +182,18 @@ function wanted(states: readonly FoundTool[], only: string | null): ToolToConfin
 
 const logger = getLogger(["bulkhead", "confinement"]);
 
-function startConfinement(setup: Setup, tools: readonly ToolToConfine[], io: Io): Confinement {
+/** The programs that this thread may run, and hand on. */
+async function grantedOf(programs: readonly string[]): Promise<readonly string[]> {
+  const granted = await Promise.all(programs.map(mayRun));
+  return programs.filter((_, index) => granted[index]);
+}
+
+function startConfinement(
+  setup: Setup,
+  tools: readonly ToolToConfine[],
+  programs: readonly string[],
+  io: Io,
+): Confinement {
   const { stateFolder, config } = setup;
   if (stateFolder === null) {
     io.stderr("there is no folder for state: set confinement.state_dir, XDG_STATE_HOME or HOME\n");
@@ -187,10 +203,12 @@ function startConfinement(setup: Setup, tools: readonly ToolToConfine[], io: Io)
     const confinement = new Confinement({
       tier: config.confinement.tier,
       tools,
+      programs,
       stateFolder,
       uid: ownUser(),
       logFile: setup.logFile,
       wordListFolders: config.tools.wordlist_dirs,
+      readable: [],
       libc: LIBC_PATHS,
       sources: workerSourceFolder(),
       clock: systemClock,
