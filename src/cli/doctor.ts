@@ -51,7 +51,7 @@ async function examine(engine: Engine, setup: Setup, uid: number | null): Promis
   await engine.confined();
   const machine = askMachine();
   const { decision } = engine.confinement;
-  const programs = programsOf(engine.found);
+  const programs = programsOf(engine.found.tools);
   const plan = {
     // A shell is everywhere, and what a compartment must not become.
     programs: [...new Set([...programs, "/bin/sh"])],
@@ -68,7 +68,7 @@ async function examine(engine: Engine, setup: Setup, uid: number | null): Promis
   return reportOf({
     decision,
     machine,
-    found: engine.found,
+    found: engine.found.tools,
     uid,
     proofs: [...await proveMain(plan), ...ofCompartment, ...inside ?? []],
     unshown: inside === null ? [`nothing was proved from inside a program: that takes ${LOOKING_TOOLS}`] : [],

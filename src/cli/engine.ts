@@ -13,7 +13,7 @@ import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import { systemClock } from "../core/clock.ts";
-import { setUpLogging, standardError } from "../logging/setup.ts";
+import { type LogSettings, setUpLogging, standardError } from "../logging/setup.ts";
 import type { Endpoint, FileFact } from "../policy/facts.ts";
 import type { BreakerTransition } from "../resilience/circuit_breaker.ts";
 import { Pipeline } from "../runs/pipeline.ts";
@@ -38,6 +38,8 @@ export interface Engine {
   readonly found: Found;
   /** What was found out about this process while that was permitted. */
   readonly self: SelfFacts;
+  /** Has another level or format of the log take effect, on standard error and in the log file. */
+  setUpLogging(settings: LogSettings): void;
   /** Says where the server itself listens: nothing is aimed there. */
   listens(endpoint: Endpoint): void;
   /**
@@ -86,6 +88,10 @@ export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
   const self: SelfFacts = { self: identity, compiled, capabilities, granted };
   const first = new Map(wanted(found, only).map((tool) => [tool.name, tool]));
   const confinement = startConfinement(setup, [...first.values()], readableLater(setup, found), self, io);
+  const { scribe } = confinement;
+  const toFile = setup.logFile === null ? undefined : (line: string) => scribe.writeLog(line);
+  const logAs = (settings: LogSettings) => setUpLogging(settings, standardError, toFile);
+  logAs(logSettings(setup.config));
   const names = new Resolver(systemClock);
   /** What executes a program: at the start the compartment that comes up already, later a new one. */
   const confine = (tool: ToolToConfine): ConfinedTool => {
@@ -133,6 +139,7 @@ export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
       return found;
     },
     self,
+    setUpLogging: logAs,
     listens(endpoint) {
       ownListener = endpoint;
     },
@@ -220,9 +227,7 @@ function readableLater(setup: Setup, { tools, resolver }: Found): string[] {
     ...PROGRAM_FOLDERS,
     ...[...tools, resolver].flatMap(({ dependsOn }) => dependsOn),
   ]);
-  return [...paths].filter((path) =>
-    Deno.permissions.querySync({ name: "read", path }).state === "granted"
-  );
+  return [...paths].filter((path) => Deno.permissions.querySync({ name: "read", path }).state === "granted");
 }
 
 const logger = getLogger(["bulkhead", "confinement"]);
@@ -260,10 +265,6 @@ function startConfinement(
       sources: workerSourceFolder(),
       clock: systemClock,
     });
-    const { scribe } = confinement;
-    if (setup.logFile !== null) {
-      setUpLogging(logSettings(config), standardError, (line) => scribe.writeLog(line));
-    }
     return confinement;
   } catch (error) {
     throw notConfined(error, io);

@@ -65,7 +65,10 @@ export class Reloader {
     const { setup } = this.#engine.inEffect;
     const { tools, resolver } = this.#engine.found;
     const programs = [...tools, resolver].flatMap(({ dependsOn }) => dependsOn);
-    const paths = { files: [...new Set([...configFiles(setup), ...programs])], folders: manifestFolders(setup) };
+    const paths = {
+      files: [...new Set([...configFiles(setup), ...programs])],
+      folders: manifestFolders(setup),
+    };
     this.#lookout.watch(paths, (changed) => {
       const documents = new Set([...configFiles(setup), ...manifestFolders(setup)]);
       void this.#wish("a file has changed", changed.some((path) => documents.has(path)), changed);
@@ -84,7 +87,12 @@ export class Reloader {
 
   #wish(reason: string, rereads: boolean, changed: readonly string[]): Promise<Reloaded> {
     if (this.#next === null) {
-      const next: Wish = { reasons: new Set(), rereads, changed: new Set(), outcome: Promise.withResolvers() };
+      const next: Wish = {
+        reasons: new Set(),
+        rereads,
+        changed: new Set(),
+        outcome: Promise.withResolvers(),
+      };
       this.#next = next;
       this.#last = this.#last.then(async () => {
         this.#next = null;

@@ -51,7 +51,7 @@ export async function rereadSetup(before: Setup, files: SetupFiles): Promise<Rer
     const loaded = loadConfig(flags, { ...before.world, readFile: () => bytes });
     if (!loaded.ok) return loaded;
     const { changed, restart } = compareConfigs(before.config, loaded.config);
-    const config = keepUntilRestart(before.config, loaded.config, restart);
+    const config = keepUntilRestart(before.config, loaded.config);
     const manifests = await readManifests(folderSettings(config).manifestFolders, files);
     const assembled = assembleSetup(flags, before.world, { ...loaded, config }, manifests);
     return assembled.ok ? { ok: true, setup: assembled.setup, changed, restart } : assembled;

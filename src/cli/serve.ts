@@ -14,7 +14,8 @@ import { type Command, EXIT, Exit, type Io } from "./command.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import type { Listener } from "./listener.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
-import { readSetup, type Setup } from "./setup.ts";
+import { Reloader } from "./reloader.ts";
+import { readSetup } from "./setup.ts";
 
 const parser = object({ ...serverOptions, ...configOptions });
 const logger = getLogger(["bulkhead", "server"]);
@@ -24,7 +25,7 @@ export const run: Command = async (invocation) => {
   const { io } = invocation;
   const flags = configFlags(readArguments(parser, invocation));
   // Heard from the beginning: whoever reads the ready line may send one at once.
-  using signals = new StopSignals();
+  using signals = new Signals();
   const setup = readSetup(flags, io);
   const { transport, host: named } = listenerSettings(setup.config);
   const host = transport === "http" ? loopbackHost(named, io) : "";
@@ -45,7 +46,8 @@ export const run: Command = async (invocation) => {
     confined.catch(() => {});
     await Promise.race([confined, signals.first]);
     announce(engine, listener, io);
-    const end = await untilStopped(signals, listener, engine, setup);
+    keepUp(engine, signals);
+    const end = await untilStopped(signals, listener, engine);
     if (end.lost === null) return EXIT.ok;
     io.stderr(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
     return EXIT.bug;
@@ -82,12 +84,23 @@ function announce(engine: Engine, listener: Listener, io: Io): void {
   }
 }
 
-/** Signals that ask the server to stop: the first politely, the second at once. */
-class StopSignals implements Disposable {
-  /** Resolves at the first signal. */
+/** Takes over what changes while the server runs: by itself, and when SIGHUP asks for it. */
+function keepUp(engine: Engine, signals: Signals): void {
+  const reloader = new Reloader(engine, engine.confinement.scribe, engine.setUpLogging);
+  reloader.watch();
+  signals.onHangUp(() => void reloader.reload("SIGHUP"));
+}
+
+/** Signals: those that ask the server to stop, the first politely, the second at once; and the one to reload. */
+class Signals implements Disposable {
+  /** Resolves at the first signal to stop. */
   readonly first: Promise<void>;
   readonly #second = new AbortController();
   readonly #onSignal: () => void;
+  readonly #onHangUp = () => this.#hungUp();
+  /** One that came before there was anything to reload is answered as soon as there is. */
+  #hungUp: () => void = () => this.#wasHungUp = true;
+  #wasHungUp = false;
 
   constructor() {
     const first = Promise.withResolvers<void>();
@@ -98,6 +111,13 @@ class StopSignals implements Disposable {
       first.resolve();
     };
     for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, this.#onSignal);
+    Deno.addSignalListener("SIGHUP", this.#onHangUp);
+  }
+
+  /** Has `listener` called at each SIGHUP. */
+  onHangUp(listener: () => void): void {
+    this.#hungUp = listener;
+    if (this.#wasHungUp) listener();
   }
 
   /** Aborted at the second signal. */
@@ -107,6 +127,7 @@ class StopSignals implements Disposable {
 
   [Symbol.dispose](): void {
     for (const signal of STOP_SIGNALS) Deno.removeSignalListener(signal, this.#onSignal);
+    Deno.removeSignalListener("SIGHUP", this.#onHangUp);
   }
 }
 
@@ -120,10 +141,9 @@ const CLOSE_MS = 1000;
  * is lost there is nothing to wait for: `lost` is the reason.
  */
 async function untilStopped(
-  signals: StopSignals,
+  signals: Signals,
   listener: Listener,
   engine: Engine,
-  setup: Setup,
 ): Promise<{ readonly lost: string | null }> {
   let lost: string | null = null;
   const noted = engine.confinement.lost.then((reason) => {
@@ -137,7 +157,7 @@ async function untilStopped(
   ]);
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
-  const graceMs = reason !== "signal" ? 0 : stopSettings(setup.config).graceMs;
+  const graceMs = reason !== "signal" ? 0 : stopSettings(engine.inEffect.setup.config).graceMs;
   await engine.pipeline.shutDown(graceMs, signals.second);
   await listener.close(AbortSignal.any([signals.second, AbortSignal.timeout(CLOSE_MS)]));
   return { lost };

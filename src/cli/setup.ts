@@ -56,7 +56,12 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
   const world = configWorld();
   const loaded = loadConfig(flags, world);
   if (!loaded.ok) throw failed(loaded.diagnostics, io);
-  const reading = assembleSetup(flags, world, loaded, readManifests(folderSettings(loaded.config).manifestFolders, io));
+  const reading = assembleSetup(
+    flags,
+    world,
+    loaded,
+    readManifests(folderSettings(loaded.config).manifestFolders, io),
+  );
   if (!reading.ok) throw failed(reading.diagnostics, io);
   setUpLogging(logSettings(reading.setup.config), standardError);
   return reading.setup;

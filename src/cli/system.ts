@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { findProgram, type ProgramSearch } from "../catalog/program.ts";
-import { RESOLVER } from "../catalog/resolver_program.ts";
 import { ENVIRONMENT_NAMES } from "../config/environment.ts";
+import { confinementSettings } from "../config/settings.ts";
 import type { ConfigWorld } from "../config/load.ts";
 import type { CapabilityName } from "../confinement/linux/capabilities.ts";
 import { askMachine } from "../confinement/machine.ts";
@@ -67,7 +66,7 @@ export function machineOfNow(
     self: { uid: ownUser(), gid: idOrNull(() => Deno.gid()) },
     mayRun: askPermission ? mayRun : null,
     compiled: workerSourceFolder() === null,
-    capabilities: askPermission && declared ? givableCapabilities(config.confinement.tier) : null,
+    capabilities: askPermission && declared ? givableCapabilities(confinementSettings(config).tier) : null,
   };
 }
 

@@ -35,8 +35,8 @@ export const CHANGES: Readonly<Record<string, Change>> = {
   "tools.default_max_queue": "live",
   "tools.max_concurrency": "live",
   "tools.wordlist_dirs": "restart",
-  // A compartment may start the one program that it was made for.
-  "tools.overrides.*.command": "restart",
+  // A program that may not be run, because it was not named at the start, makes its tool unavailable.
+  "tools.overrides.*.command": "live",
   "tools.overrides.*.limits.timeout_sec": "live",
   "tools.overrides.*.limits.memory_mb": "live",
   "tools.overrides.*.limits.cpu_sec": "live",
@@ -105,6 +105,26 @@ export function compareConfigs(before: Config, after: Config): ConfigChanges {
     restart: differing.filter(({ pattern }) => CHANGES[pattern] !== "live").map(({ name }) => name),
   };
 }
+
+/**
+ * The later configuration as far as it can take effect now: what needs a restart is as it was before.
+ *
+ * @param before what is in effect
+ */
+export function keepUntilRestart(before: Config, after: Config): Config {
+  const kept = structuredClone(after) as Sections;
+  for (const { path: [section, key, ...rest], pattern } of configLeaves(before)) {
+    if (CHANGES[pattern] === "live" || section === undefined || key === undefined) continue;
+    if (rest.length > 0) throw new Error(`${pattern} lies too deep to be kept`);
+    const value = (before as Sections)[section]?.[key];
+    if (value === undefined) delete kept[section]?.[key];
+    else kept[section] = { ...kept[section], [key]: value };
+  }
+  return kept as Config;
+}
+
+/** A configuration by section and key. */
+type Sections = { [section: string]: { [key: string]: unknown } };
 
 /** A leaf's value as text; nothing for one that is absent, and for a mapping without keys, which says nothing. */
 function textOf(leaf: ConfigLeaf | undefined): string {

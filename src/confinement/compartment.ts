@@ -47,7 +47,7 @@ export type OutputListener = (stream: StreamName, bytes: Uint8Array) => void;
 /** What a compartment needs of the warden. */
 export interface CompartmentWarden {
   make(terms: CompartmentTerms, port: MessagePort): void;
-  drop(tool: string): void;
+  drop(compartment: string): void;
   begin(terms: RunTerms): void;
   end(run: string): void;
 }
@@ -79,7 +79,7 @@ export class CompartmentGone extends Error {
   }
 }
 
-/** One tool's compartment. */
+/** One compartment of a tool. */
 export class Compartment {
   readonly terms: CompartmentTerms;
   readonly #warden: CompartmentWarden;
@@ -124,7 +124,7 @@ export class Compartment {
     }
     if (signal.aborted) return { status: "cancelled" };
     const { ceilings, tree, ...rest } = order;
-    const { tool } = this.terms;
+    const { compartment } = this.terms;
     return await new Promise((resolve) => {
       const cancel = () => this.#send({ type: "cancel", id: order.id });
       const overdueMs = order.deadlineMs + order.killGraceMs + OVERDUE_MS;
@@ -142,7 +142,7 @@ export class Compartment {
         },
         cancelOverdueTimer: this.#watch(overdueMs),
       });
-      this.#warden.begin({ run: order.id, tool, ceilings, tree, killGraceMs: order.killGraceMs });
+      this.#warden.begin({ run: order.id, compartment, ceilings, tree, killGraceMs: order.killGraceMs });
       this.#send({ type: "run", order: { ...rest, cwd } });
       signal.addEventListener("abort", cancel, { once: true });
     });
@@ -181,7 +181,7 @@ export class Compartment {
   /** Ends the compartment. Runs inside it are killed and reported as lost. */
   close(): void {
     if (this.#death !== null) return;
-    this.#warden.drop(this.terms.tool);
+    this.#warden.drop(this.terms.compartment);
     this.#end("it was closed");
   }
 
@@ -243,7 +243,7 @@ export class Compartment {
   /** It is not what it should be: the warden ends it, and makes another. */
   #distrust(reason: string): void {
     if (this.#death !== null) return;
-    this.#warden.drop(this.terms.tool);
+    this.#warden.drop(this.terms.compartment);
     this.died(reason);
   }
 

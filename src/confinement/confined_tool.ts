@@ -1,5 +1,6 @@
 /**
- * A tool as it can be executed: its compartment, and for each run a folder of its own.
+ * A tool as it can be executed: its compartment, and for each run a folder of its own. Its compartment may be replaced
+ * by another while runs go on.
  *
  * @module
  */
@@ -12,14 +13,28 @@ export interface ScratchFolders {
   removeScratch(tool: string, id: string): Promise<void>;
 }
 
+/** A compartment that the tool has, had, or is to have. */
+interface Place {
+  readonly coming: Promise<Compartment>;
+  compartment: Compartment | null;
+  /** Why there will be no compartment, or null. */
+  failure: string | null;
+  /** How many runs have been given to it and go on. */
+  runs: number;
+}
+
+/** A place whose compartment has come. */
+interface TakenPlace {
+  readonly place: Place;
+  readonly compartment: Compartment;
+}
+
 /** Executes orders of one tool. */
 export class ConfinedTool {
   readonly #name: string;
   readonly #scratch: ScratchFolders;
-  readonly #coming: Promise<Compartment>;
-  #compartment: Compartment | null = null;
-  /** Why there will be no compartment, or null. */
-  #failure: string | null = null;
+  /** Where runs begin. */
+  #place: Place;
   /** What to do once nothing is left of a run. */
   readonly #afterwards = new Map<string, () => void>();
 
@@ -27,16 +42,29 @@ export class ConfinedTool {
   constructor(name: string, compartment: Promise<Compartment>, scratch: ScratchFolders) {
     this.#name = name;
     this.#scratch = scratch;
-    this.#coming = compartment;
-    compartment.then(
-      (it) => this.#compartment = it,
-      (error) => this.#failure = (error as Error).message,
-    );
+    this.#place = this.#placeOf(compartment);
   }
 
   /** Why it can execute no more, or null while it can. */
   get death(): string | null {
-    return this.#failure ?? this.#compartment?.death ?? null;
+    return this.#place.failure ?? this.#place.compartment?.death ?? null;
+  }
+
+  /** Whether nothing is left of any run. */
+  get isIdle(): boolean {
+    return this.#afterwards.size === 0;
+  }
+
+  /** Has runs begin in another compartment. The one before is closed when the last run that goes on in it has ended. */
+  replace(compartment: Promise<Compartment>): void {
+    const before = this.#place;
+    this.#place = this.#placeOf(compartment);
+    this.#closeIfLeft(before);
+  }
+
+  /** Begins no run any more. */
+  release(): void {
+    this.replace(Promise.reject(new Error("the tool was taken away")));
   }
 
   /**
@@ -46,12 +74,9 @@ export class ConfinedTool {
    */
   async run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
     const abortion = abortionOf(signal);
-    let compartment: Compartment;
     let folder: Awaited<ReturnType<ScratchFolders["makeScratch"]>>;
     try {
-      await Promise.race([this.#coming, abortion]);
-      if (signal.aborted) return { status: "cancelled" };
-      compartment = await this.#coming;
+      if (await this.#placeNow(abortion) === null) return { status: "cancelled" };
     } catch (error) {
       return { status: "not_started", reason: (error as Error).message };
     }
@@ -72,7 +97,7 @@ export class ConfinedTool {
     // A process that is still there could write to a folder that is being removed.
     this.#afterwards.set(order.id, () => void this.#scratch.removeScratch(this.#name, id));
     const env = { ...order.env, HOME: path, TMPDIR: path };
-    const execution = await compartment.run({ ...order, env }, path, signal, onOutput);
+    const execution = await this.#runInPlace({ ...order, env }, path, signal, abortion, onOutput);
     // Nothing was announced to the warden, so it will not say that nothing is left.
     if (execution.status === "not_started" || execution.status === "cancelled") this.gone(order.id);
     return execution;
@@ -82,5 +107,60 @@ export class ConfinedTool {
   gone(run: string): void {
     this.#afterwards.get(run)?.();
     this.#afterwards.delete(run);
+  }
+
+  /** In the compartment that is the tool's by now: it may have been replaced while the folder was made. */
+  async #runInPlace(
+    order: Order,
+    folder: string,
+    signal: AbortSignal,
+    abortion: Promise<true>,
+    onOutput?: OutputListener,
+  ): Promise<Execution> {
+    let now: TakenPlace | null;
+    try {
+      now = await this.#placeNow(abortion);
+    } catch (error) {
+      return { status: "not_started", reason: (error as Error).message };
+    }
+    if (now === null) return { status: "cancelled" };
+    const { place, compartment } = now;
+    place.runs++;
+    try {
+      return await compartment.run(order, folder, signal, onOutput);
+    } finally {
+      place.runs--;
+      this.#closeIfLeft(place);
+    }
+  }
+
+  /**
+   * Where runs begin now; null when they are not wanted any more before there is such a place.
+   *
+   * @throws {Error} with the reason when there will be none
+   */
+  async #placeNow(abortion: Promise<true>): Promise<TakenPlace | null> {
+    for (;;) {
+      const place = this.#place;
+      const settled = place.coming.then(() => false, () => false);
+      if (await Promise.race([abortion, settled])) return null;
+      if (place === this.#place) return { place, compartment: await place.coming };
+    }
+  }
+
+  #placeOf(coming: Promise<Compartment>): Place {
+    const place: Place = { coming, compartment: null, failure: null, runs: 0 };
+    coming.then(
+      (compartment) => {
+        place.compartment = compartment;
+        this.#closeIfLeft(place);
+      },
+      (error) => place.failure = (error as Error).message,
+    );
+    return place;
+  }
+
+  #closeIfLeft(place: Place): void {
+    if (place !== this.#place && place.runs === 0) place.compartment?.close();
   }
 }

@@ -14,7 +14,7 @@ import { Scribe } from "./scribe.ts";
 import type { LogFileSettings } from "./scribe_protocol.ts";
 import type { Tier, WantedTier } from "./tier.ts";
 import { type GoneListener, Warden } from "./warden.ts";
-import type { FromWarden, KernelReport } from "./warden_protocol.ts";
+import type { CompartmentTerms, FromWarden, KernelReport } from "./warden_protocol.ts";
 import { wardenPermissions } from "./workers.ts";
 
 /** A tool that is to be executed. */
@@ -30,7 +30,10 @@ export interface ToolToConfine {
 /** What confinement is started with. */
 export interface ConfinementOptions {
   readonly tier: WantedTier;
+  /** The tools to begin with. */
   readonly tools: readonly ToolToConfine[];
+  /** Every absolute path at which a tool may ever be started, whether there is a program now or not. */
+  readonly programs: readonly string[];
   /** The folder for the state of all servers; made when it is not there. */
   readonly stateFolder: string;
   /** Whose the state folder must be; null only where users have no numbers. */
@@ -38,6 +41,8 @@ export interface ConfinementOptions {
   readonly logFile: LogFileSettings | null;
   /** The folders whose files tools may be told to read. */
   readonly wordListFolders: readonly string[];
+  /** What may be read again while the server runs; see `ScribeOptions`. */
+  readonly readable: readonly string[];
   /** Where libc may be. */
   readonly libc: readonly string[];
   /** The folder of worker sources, or null in a compiled executable. */
@@ -66,7 +71,7 @@ export interface Decision {
 
 /** The confinement of a running server. */
 export class Confinement {
-  /** By name. They take runs at once, and begin them when the tier is decided. */
+  /** By name, as they are now. They take runs at once, and begin them when the tier is decided. */
   readonly tools: ReadonlyMap<string, ConfinedTool>;
   readonly scribe: Scribe;
   /** Settles when the tier is decided; rejects with {@link NotConfined} when there is none to be had. */
@@ -74,7 +79,14 @@ export class Confinement {
   /** Settles when the calling thread need not hold permissions any more for what it has started. */
   readonly upright: Promise<unknown>;
   readonly #warden: Warden;
+  readonly #programs: ReadonlySet<string>;
+  readonly #tools: Map<string, ConfinedTool>;
+  /** Tools that were taken away, of whose runs something is left. */
+  readonly #released = new Set<ConfinedTool>();
+  /** How many compartments each tool has had, by its name. */
+  readonly #made: Map<string, number>;
   #decision: Decision | null = null;
+  #isClosing = false;
 
   /**
    * Starts everything, and returns while it comes up.
@@ -94,8 +106,10 @@ export class Confinement {
     }
     const { warden, cannot } = opened;
     this.#warden = warden;
+    this.#programs = new Set(options.programs);
+    this.#made = new Map(options.tools.map(({ name }) => [name, 1]));
     const compartments = Promise.withResolvers<ReadonlyMap<string, Compartment>>();
-    this.tools = new Map(options.tools.map(({ name }) => [
+    this.tools = this.#tools = new Map(options.tools.map(({ name }) => [
       name,
       new ConfinedTool(name, compartments.promise.then((all) => all.get(name)!), scribe),
     ]));
@@ -142,8 +156,53 @@ export class Confinement {
     return this.#warden.lost;
   }
 
+  /**
+   * Confines a tool, or one that is there anew: because its program, or what starting it executes, has changed.
+   *
+   * Runs that go on end where they began, in a compartment that goes with the last of them; all others begin in the new
+   * one. When that cannot be made, the tool's `death` says why. It must be started at one of the paths that were named at
+   * the beginning.
+   *
+   * @returns the tool, which takes runs at once: for a name that is there the same object as before
+   */
+  confine(tool: ToolToConfine): ConfinedTool {
+    const coming = this.#make(tool);
+    const there = this.#tools.get(tool.name);
+    if (there !== undefined) {
+      there.replace(coming);
+      return there;
+    }
+    const confined = new ConfinedTool(tool.name, coming, this.scribe);
+    this.#tools.set(tool.name, confined);
+    return confined;
+  }
+
+  /** Takes a tool away: it begins no run any more, and its compartment goes with the last one that goes on. */
+  release(name: string): void {
+    const tool = this.#tools.get(name);
+    if (tool === undefined) return;
+    this.#tools.delete(name);
+    tool.release();
+    if (!tool.isIdle) this.#released.add(tool);
+  }
+
+  async #make(tool: ToolToConfine): Promise<Compartment> {
+    const number = (this.#made.get(tool.name) ?? 0) + 1;
+    this.#made.set(tool.name, number);
+    await this.decided;
+    if (!this.#programs.has(tool.program)) {
+      throw new Error(
+        `the permission to run ${tool.program} was not among those that the server was started with: start it again`,
+      );
+    }
+    await this.scribe.addTool(tool.name);
+    if (this.#isClosing) throw new Error("the server is closing");
+    return this.#warden.compartment(termsOf(tool, number, this.scribe));
+  }
+
   /** Ends everything: nothing that was run is left when this resolves. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.#warden.close();
     await this.scribe.close();
   }
@@ -153,7 +212,11 @@ export class Confinement {
     // Its folder is kept: they may write to it.
     if (survivors > 0) return logger.error("processes of a run have not ended yet", about);
     if (killed > 0) logger.info("ended what a run had left running", about);
-    for (const tool of this.tools.values()) tool.gone(run);
+    for (const tool of this.#tools.values()) tool.gone(run);
+    for (const tool of this.#released) {
+      tool.gone(run);
+      if (tool.isIdle) this.#released.delete(tool);
+    }
   }
 
   /** What servers left behind that were killed outright: their processes, then their folders. */
@@ -208,19 +271,31 @@ class Attempts {
     // A compartment confines itself to a folder that must be there.
     await this.#scribe.opened;
     const kernel = await opening;
-    const compartments = this.#options.tools.map(({ name, program, executables, capabilities }) => {
-      const writableFolder = this.#scribe.scratchRoot(name);
-      return this.#warden.compartment({
-        tool: name,
-        program,
-        rules: { executables, writableFolder, capabilities },
-      });
-    });
+    const compartments = this.#options.tools.map((tool) =>
+      this.#warden.compartment(termsOf(tool, 1, this.#scribe))
+    );
     // When one stands, the tier is to be had. When all fall it is not, if it is the machine's fault; tools that fall by
     // their own are not available, rather than run with less.
     if (compartments.length > 0) await Promise.any(compartments.map(({ ready }) => ready)).catch(judgeFall);
-    return { tier, kernel, compartments: new Map(compartments.map((one) => [one.terms.tool, one])) };
+    return { tier, kernel, compartments: new Map(compartments.map((one) => [one.terms.compartment, one])) };
   }
+}
+
+/**
+ * How a tool's compartment is to be made.
+ *
+ * @param number how many the tool has had, with this one: no tool's name has a dot, so the names differ
+ */
+function termsOf(
+  { name, program, executables, capabilities }: ToolToConfine,
+  number: number,
+  scribe: Scribe,
+): CompartmentTerms {
+  return {
+    compartment: number === 1 ? name : `${name}.${number}`,
+    program,
+    rules: { executables, writableFolder: scribe.scratchRoot(name), capabilities },
+  };
 }
 
 function judgeFall(error: unknown): void {
@@ -234,11 +309,10 @@ function openWarden(
   options: ConfinementOptions,
   onGone: GoneListener,
 ): { readonly warden: Warden; readonly cannot: string | null } {
-  const programs = options.tools.map(({ program }) => program);
   /** Null when a permission is missing that has to be handed on. */
   const make = (libc: readonly string[]): Warden | null => {
     try {
-      return new Warden(wardenPermissions(programs, libc, options.sources), options.clock, onGone);
+      return new Warden(wardenPermissions(options.programs, libc, options.sources), options.clock, onGone);
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) return null;
       throw error;
@@ -272,12 +346,14 @@ function openScribe(options: ConfinementOptions, nonce: string): Scribe {
       uid: options.uid,
       logFile: options.logFile,
       wordListFolders: options.wordListFolders,
+      readable: options.readable,
       clock: options.clock,
     });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     throw new NotConfined(
-      `the folder for state ${options.stateFolder}, that of the log file, or one of tools.wordlist_dirs may not be used: ` +
+      `the folder for state ${options.stateFolder}, that of the log file, one of tools.wordlist_dirs, or what is read ` +
+        "again while the server runs may not be used: " +
         START_WITH_FLAGS,
     );
   }

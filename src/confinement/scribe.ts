@@ -8,16 +8,20 @@ import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import { folderOf } from "../core/paths.ts";
+import type { FileLook, FileRead, WatchedPaths } from "./file_look.ts";
 import { PendingAnswers } from "./pending_answers.ts";
 import {
   type FromScribe,
   isFromScribe,
+  isToolName,
   type LogFileSettings,
   scratchRoot,
   type ToScribe,
 } from "./scribe_protocol.ts";
+import { type ChangeListener, ScribeReading } from "./scribe_reading.ts";
 import { LogFlow } from "./state/log_flow.ts";
 import type { InspectedFile } from "./state/word_lists.ts";
+import { SCRIBE_URL, scribePermissions } from "./workers.ts";
 
 /** What a scribe is made with. */
 export interface ScribeOptions {
@@ -32,6 +36,12 @@ export interface ScribeOptions {
   readonly logFile: LogFileSettings | null;
   /** Absolute paths of the folders whose files tools may be told to read. */
   readonly wordListFolders: readonly string[];
+  /**
+   * Absolute paths of the files, and of the folders with all that is below them, that may be read again while the
+   * server runs, whether they are there or not. Deno asks for the name of what is read and follows links from there,
+   * so a link must be listed by its own name, and where it leads only if that is asked about by its name, too.
+   */
+  readonly readable: readonly string[];
   readonly clock: Clock;
   /** Called when the scribe dies without being asked to, with the reason. */
   readonly onDeath?: (reason: string) => void;
@@ -50,35 +60,7 @@ const OPEN_MS = 10_000;
 /** How long closing may take; what is left then is found by the next server. */
 const CLOSE_MS = 1000;
 
-/** The scribe's module: TypeScript beside this file, or its bundled form beside the bundle. */
-export const SCRIBE_URL = new URL(
-  import.meta.url.endsWith(".ts") ? "./scribe_worker.ts" : "./scribe_worker.js",
-  import.meta.url,
-);
-
-/**
- * What the scribe holds. The thread that makes it must hold as much at that moment.
- *
- * @param logFolder the folder of the log file, in which it is rotated; null without one
- * @param wordListFolders the folders whose files tools may be told to read
- */
-export function scribePermissions(
-  stateFolder: string,
-  logFolder: string | null,
-  wordListFolders: readonly string[],
-): Deno.PermissionOptionsObject {
-  const folders = logFolder === null ? [stateFolder] : [stateFolder, logFolder];
-  return {
-    read: [...folders, ...wordListFolders],
-    write: folders,
-    env: false,
-    ffi: false,
-    import: false,
-    net: false,
-    run: false,
-    sys: false,
-  };
-}
+const CLOSING = "the scribe is closing";
 
 const logger = getLogger(["bulkhead", "confinement"]);
 
@@ -94,6 +76,10 @@ export class Scribe {
   readonly #opening = Promise.withResolvers<{ readonly dead: readonly string[] }>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #log: LogFlow;
+  readonly #reading: ScribeReading;
+  /** The tools that have scratch folders. */
+  readonly #tools: Set<string>;
+  readonly #additions = new PendingAnswers<void>();
   readonly #makings = new PendingAnswers<void>();
   readonly #inspections = new PendingAnswers<InspectedFile>();
   /** Resolve when something was removed, or will not be: by its id or nonce. */
@@ -110,9 +96,14 @@ export class Scribe {
     // Nobody may be waiting for it when it fails.
     this.opened.catch(() => {});
     this.#log = new LogFlow(({ bytes, lost }) => this.#send({ type: "log", bytes, lost }, [bytes.buffer]));
-    const { stateFolder, nonce, tools, uid, logFile, wordListFolders, clock } = options;
+    this.#reading = new ScribeReading((order) => {
+      this.#mustBeOpen();
+      this.#send(order);
+    });
+    this.#tools = new Set(options.tools);
+    const { stateFolder, nonce, tools, uid, logFile, wordListFolders, readable, clock } = options;
     const logFolder = logFile === null ? null : folderOf(logFile.path);
-    const permissions = scribePermissions(stateFolder, logFolder, wordListFolders);
+    const permissions = scribePermissions(stateFolder, logFolder, wordListFolders, readable);
     const settings = { type: "module", name: "scribe", deno: { permissions } } as const;
     this.#worker = new Worker(SCRIBE_URL, settings);
     this.#worker.onerror = (event) => {
@@ -122,7 +113,10 @@ export class Scribe {
     this.#worker.onmessageerror = () => this.#die("it sent a message that cannot be read");
     this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#cancelTimer = clock.after(OPEN_MS, () => this.#die("it did not open in time"));
-    this.#send({ type: "open", order: { stateFolder, server: nonce, uid, tools, logFile, wordListFolders } });
+    this.#send({
+      type: "open",
+      order: { stateFolder, server: nonce, uid, tools, logFile, wordListFolders, readable },
+    });
   }
 
   /** Why there is no scribe any more, or null while there is. */
@@ -136,14 +130,29 @@ export class Scribe {
   }
 
   /**
+   * Makes the folder below which the runs of `tool` will have theirs, if it is not there yet.
+   *
+   * @throws {Error} when it cannot be made, with the reason and what to do
+   */
+  async addTool(tool: string): Promise<void> {
+    await this.opened;
+    this.#mustBeOpen();
+    if (this.#tools.has(tool)) return;
+    if (!isToolName(tool)) throw new Error(`${JSON.stringify(tool)} is no name of a tool`);
+    if (!this.#additions.has(tool)) this.#send({ type: "add_tool", tool });
+    await this.#additions.wait(tool);
+    this.#tools.add(tool);
+  }
+
+  /**
    * Makes an empty folder for a run. Its name is not to be guessed, so no earlier run can have had it in mind.
    *
    * @throws {Error} when none can be made, with the reason and what to do
    */
   async makeScratch(tool: string): Promise<Scratch> {
     await this.opened;
-    if (this.#death !== null || this.#isClosing) throw new Error(this.#death ?? "the scribe is closing");
-    if (!this.#options.tools.includes(tool)) throw new Error(`the tool ${tool} has no scratch folders`);
+    this.#mustBeOpen();
+    if (!this.#tools.has(tool)) throw new Error(`the tool ${tool} has no scratch folders`);
     const id = newId();
     this.#send({ type: "make_scratch", tool, id });
     await this.#makings.wait(id);
@@ -178,6 +187,58 @@ export class Scribe {
     return this.#inspections.wait(id);
   }
 
+  /**
+   * Reads a regular file of at most 4 MiB.
+   *
+   * @returns null when there is none
+   * @throws {Error} with the reason when it cannot be read, or may not: it must be in what is `readable`
+   */
+  async readFile(path: string): Promise<Uint8Array | null> {
+    return (await this.readFileWithFacts(path))?.bytes ?? null;
+  }
+
+  /** Like {@link readFile}, with whose the file is and who may do what with it, at the moment of reading. */
+  async readFileWithFacts(path: string): Promise<FileRead | null> {
+    await this.opened;
+    return await this.#reading.readFile(path);
+  }
+
+  /**
+   * Lists the names of all that is in a folder and is no folder itself, links to folders included.
+   *
+   * @returns null when there is no such folder
+   * @throws {Error} with the reason when it cannot be listed, or may not, or holds more than 1024 names
+   */
+  async listFolder(path: string): Promise<readonly string[] | null> {
+    await this.opened;
+    return await this.#reading.listFolder(path);
+  }
+
+  /**
+   * Looks at what is at `path`. What goes wrong with it is part of the answer.
+   *
+   * @param headBytes how much of the file's beginning is wanted, at most 65,536; with 0 it is not opened
+   * @throws {Error} with the reason when it may not be looked at: it must be in what is `readable`
+   */
+  async look(path: string, headBytes: number): Promise<FileLook> {
+    await this.opened;
+    return await this.#reading.look(path, headBytes);
+  }
+
+  /**
+   * Watches files and folders in place of those that were watched before. They are looked at once a second; a change is
+   * told when it has lasted for one more look.
+   *
+   * Resolves when the first look is done: what is read after that, and is then changed, is told. What was watched before
+   * and still is, is measured by what it was then.
+   *
+   * @throws {Error} with the reason when they may not be watched; what was watched before still is
+   */
+  async watch(paths: WatchedPaths, onChange: ChangeListener): Promise<void> {
+    await this.opened;
+    await this.#reading.watch(paths, onChange);
+  }
+
   /** Appends a line, which ends in a newline, to the log file, soon. Does nothing without a log file. */
   writeLog(line: string): void {
     if (this.#options.logFile === null || this.#isClosing || this.#death !== null) return;
@@ -189,7 +250,12 @@ export class Scribe {
     if (this.#death === null && !this.#isClosing) {
       this.#isClosing = true;
       if (this.#isOpen) {
-        this.#makings.settleAll(({ reject }) => reject(new Error("the scribe is closing")));
+        const fail = ({ reject }: { readonly reject: (error: Error) => void }) => {
+          reject(new Error(CLOSING));
+        };
+        this.#additions.settleAll(fail);
+        this.#makings.settleAll(fail);
+        this.#reading.fail(CLOSING);
         this.#cancelTimer = this.#options.clock.after(CLOSE_MS, () => this.#end("it was closed"));
         void this.#log.written().then(() => this.#send({ type: "close" }));
       } else {
@@ -197,6 +263,11 @@ export class Scribe {
       }
     }
     return this.#closed.promise;
+  }
+
+  /** @throws {Error} when no order is taken any more */
+  #mustBeOpen(): void {
+    if (this.#death !== null || this.#isClosing) throw new Error(this.#death ?? CLOSING);
   }
 
   #send(message: ToScribe, transfer: Transferable[] = []): void {
@@ -252,6 +323,20 @@ export class Scribe {
       }
       case "not_inspected":
         return this.#inspections.reject(message.id, message.reason);
+      case "tool_added":
+        return this.#additions.resolve(message.tool, undefined) || this.#isClosing;
+      case "tool_not_added":
+        return this.#additions.reject(message.tool, message.reason) || this.#isClosing;
+      case "file":
+      case "folder":
+      case "looked":
+      case "watching":
+        return this.#reading.answered(message) || this.#isClosing;
+      case "not_read":
+        return this.#reading.notRead(message.id, message.reason) || this.#isClosing;
+      case "changed":
+        this.#reading.changed(message.paths);
+        return true;
       case "log_failed":
         logger.error("the log file cannot be written", { reason: message.reason });
         return true;
@@ -280,7 +365,9 @@ export class Scribe {
     this.#worker.terminate();
     this.#opening.reject(new Error(reason));
     const fail = ({ reject }: { readonly reject: (error: Error) => void }) => reject(new Error(reason));
+    this.#additions.settleAll(fail);
     this.#makings.settleAll(fail);
+    this.#reading.fail(reason);
     this.#inspections.settleAll(fail);
     this.#removals.settleAll(({ resolve }) => resolve());
     this.#closed.resolve();

@@ -5,7 +5,20 @@
  * @module
  */
 import {
+  areChanged,
+  areNames,
+  areWatched,
+  type FileLook,
+  type FileRead,
+  isAbsolutePath as absolutePath,
+  isFileLook,
+  isFileRead,
+  isHeadLength,
+  type WatchedPaths,
+} from "./file_look.ts";
+import {
   bytesUpTo,
+  type Check,
   hasExactly,
   listOf,
   matching,
@@ -38,6 +51,8 @@ export interface ScribeOrder {
   readonly logFile: LogFileSettings | null;
   /** Absolute paths of the folders whose files tools may be told to read. */
   readonly wordListFolders: readonly string[];
+  /** Absolute paths of the files, and of the folders with all that is below them, that may be read again. */
+  readonly readable: readonly string[];
 }
 
 /** From the server to the scribe. `open` comes first, once; `close` is the last. */
@@ -51,13 +66,20 @@ export type ToScribe =
   | { readonly type: "remove_scratch"; readonly tool: string; readonly id: string }
   /** Looks for a file in the folders of word lists, by its name there. */
   | { readonly type: "inspect"; readonly id: string; readonly name: string }
+  /** Makes the folder for the runs of a tool that was not named at the beginning. */
+  | { readonly type: "add_tool"; readonly tool: string }
+  | { readonly type: "read_file"; readonly id: string; readonly path: string }
+  | { readonly type: "list_folder"; readonly id: string; readonly path: string }
+  | { readonly type: "look"; readonly id: string; readonly path: string; readonly headBytes: number }
+  /** Replaces what is watched. */
+  | ({ readonly type: "watch"; readonly id: string } & WatchedPaths)
   /** `bytes` are whole lines; `lost` says how many there were before them that could not be kept. */
   | { readonly type: "log"; readonly bytes: Uint8Array; readonly lost: number }
   | { readonly type: "close" };
 
 /**
- * From the scribe to the server: one answer to each order, and `log_failed` when writing the log begins to
- * fail.
+ * From the scribe to the server: one answer to each order, `log_failed` when writing the log begins to fail, and
+ * `changed` when something that is watched is not what it was.
  */
 export type FromScribe =
   /** `dead` are the servers that are gone and that this one, alone, is to clean up after. */
@@ -77,6 +99,18 @@ export type FromScribe =
     readonly lines: number;
   }
   | { readonly type: "not_inspected"; readonly id: string; readonly reason: string }
+  | { readonly type: "tool_added"; readonly tool: string }
+  | { readonly type: "tool_not_added"; readonly tool: string; readonly reason: string }
+  /** Null when there is no such file. */
+  | { readonly type: "file"; readonly id: string; readonly file: FileRead | null }
+  /** Names of all that is no folder; null when there is no such folder. */
+  | { readonly type: "folder"; readonly id: string; readonly names: readonly string[] | null }
+  | { readonly type: "looked"; readonly id: string; readonly look: FileLook }
+  /** All of it has been looked at once: what is different from now on is a change. */
+  | { readonly type: "watching"; readonly id: string }
+  /** In place of any of these four. */
+  | { readonly type: "not_read"; readonly id: string; readonly reason: string }
+  | { readonly type: "changed"; readonly paths: readonly string[] }
   | { readonly type: "logged" }
   | { readonly type: "log_failed"; readonly reason: string }
   | { readonly type: "closed" }
@@ -89,17 +123,25 @@ export const MAX_LOG_BATCH_BYTES = 1_048_576;
 /** Folders of word lists. */
 export const MAX_WORD_LIST_FOLDERS = 64;
 
+/** Tools that may have scratch folders, known at the beginning or added. */
+export const MAX_TOOLS = 256;
+
+/** Paths that may be read again. */
+export const MAX_READABLE = 4096;
+
 /** Servers reported dead at once; others wait for the next start. */
 export const MAX_DEAD = 1024;
 
 /** How a server is named. */
 export const NONCE_PATTERN = /^[0-9a-f]{1,64}$/;
 
+/** How a tool is named. */
+export const isToolName: Check = matching(/^[a-z][a-z0-9_]{0,63}$/);
+
 // Names that become part of a path: none of them can be `.` or `..` or hold a slash.
 const nonce = matching(NONCE_PATTERN);
-const tool = matching(/^[a-z][a-z0-9_]{0,63}$/);
+const tool = isToolName;
 const id = matching(/^[0-9a-f][0-9a-f-]{0,63}$/);
-const absolutePath = matching(/^\/[^\0]{0,4095}$/);
 /** Below a folder: no part of it is empty, or begins with a dot. */
 const fileName = matching(/^(?![^]{256})[^.\/\0][^\/\0]*(?:\/[^.\/\0][^\/\0]*)*$/);
 
@@ -110,15 +152,21 @@ export const isToScribe: (data: unknown) => data is ToScribe = messageCheck<ToSc
       stateFolder: absolutePath,
       server: nonce,
       uid: orNull(wholeCount),
-      tools: listOf(tool, 256),
+      tools: listOf(tool, MAX_TOOLS),
       logFile: orNull(hasExactly({ path: absolutePath, maxBytes: wholeCount, backups: wholeCount })),
       wordListFolders: listOf(absolutePath, MAX_WORD_LIST_FOLDERS),
+      readable: listOf(absolutePath, MAX_READABLE),
     }),
   },
   forget: { nonce },
   make_scratch: { tool, id },
   remove_scratch: { tool, id },
   inspect: { id, name: fileName },
+  add_tool: { tool },
+  read_file: { id, path: absolutePath },
+  list_folder: { id, path: absolutePath },
+  look: { id, path: absolutePath, headBytes: isHeadLength },
+  watch: { id, files: areWatched, folders: areWatched },
   log: { bytes: bytesUpTo(MAX_LOG_BATCH_BYTES), lost: wholeCount },
   close: {},
 });
@@ -135,6 +183,14 @@ export const isFromScribe: (data: unknown) => data is FromScribe = messageCheck<
   not_removed: { id, reason: text },
   inspected: { id, path: absolutePath, bytes: wholeCount, lines: wholeCount },
   not_inspected: { id, reason: text },
+  tool_added: { tool },
+  tool_not_added: { tool, reason: text },
+  file: { id, file: isFileRead },
+  folder: { id, names: areNames },
+  looked: { id, look: isFileLook },
+  watching: { id },
+  not_read: { id, reason: text },
+  changed: { paths: areChanged },
   logged: {},
   log_failed: { reason: text },
   closed: {},

@@ -1,19 +1,28 @@
 /**
  * The inside of the scribe: a worker that may read and write in the folder of state and in the folder of the
- * log file, read in the folders of word lists, and nothing else. It keeps the runs' scratch folders, writes the log
- * and looks at word lists.
+ * log file, read the files and folders that it was given a list of, and nothing else. It keeps the runs' scratch
+ * folders, writes the log, and reads, looks at and watches files for a server that may do none of it any more.
  *
  * @module
  */
-import { type FromScribe, isToScribe, type ScribeOrder, type ToScribe } from "./scribe_protocol.ts";
+import {
+  type FromScribe,
+  isToScribe,
+  type ScribeOrder,
+  serversFolder,
+  type ToScribe,
+} from "./scribe_protocol.ts";
+import { listFolder, lookAt, readFile } from "./state/file_reader.ts";
+import { FileWatch } from "./state/file_watch.ts";
 import { LogFile } from "./state/log_file.ts";
+import { ReadablePaths } from "./state/readable_paths.ts";
 import { ServerFolder } from "./state/server_folder.ts";
 import { inspectFile } from "./state/word_lists.ts";
 
 /** The part of the worker's global scope that is used; the page's types are the only ones known here. */
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
-  postMessage(message: FromScribe): void;
+  postMessage(message: FromScribe, transfer?: Transferable[]): void;
 };
 
 /** What was opened. */
@@ -21,6 +30,8 @@ interface Open {
   readonly folder: ServerFolder;
   readonly log: LogFile | null;
   readonly wordListFolders: readonly string[];
+  readonly readable: ReadablePaths;
+  readonly watch: FileWatch;
 }
 
 /** `new` until it is told to open, `deaf` once it takes no more orders. */
@@ -53,7 +64,10 @@ async function open(order: ScribeOrder): Promise<void> {
   try {
     const log = order.logFile === null ? null : new LogFile(order.logFile);
     const folder = await ServerFolder.open(order);
-    state = { folder, log, wordListFolders: order.wordListFolders };
+    const { stateFolder, wordListFolders } = order;
+    const readable = new ReadablePaths(order.readable, serversFolder(stateFolder));
+    const watch = new FileWatch((paths) => scope.postMessage({ type: "changed", paths }));
+    state = { folder, log, wordListFolders, readable, watch };
     scope.postMessage({ type: "opened", dead: folder.dead });
   } catch (error) {
     state = "deaf";
@@ -61,7 +75,8 @@ async function open(order: ScribeOrder): Promise<void> {
   }
 }
 
-function obey(order: Exclude<ToScribe, { type: "open" }>, { folder, log, wordListFolders }: Open): void {
+function obey(order: Exclude<ToScribe, { type: "open" }>, open: Open): void {
+  const { folder, log, wordListFolders, readable, watch } = open;
   switch (order.type) {
     case "make_scratch": {
       const { tool, id } = order;
@@ -94,6 +109,44 @@ function obey(order: Exclude<ToScribe, { type: "open" }>, { folder, log, wordLis
       );
       break;
     }
+    case "add_tool": {
+      const { tool } = order;
+      try {
+        folder.addTool(tool);
+        scope.postMessage({ type: "tool_added", tool });
+      } catch (error) {
+        scope.postMessage({ type: "tool_not_added", tool, reason: reasonOf(error) });
+      }
+      break;
+    }
+    case "read_file": {
+      const { id, path } = order;
+      read(id, [path], readable, () => {
+        const file = readFile(path);
+        const transfer = file === null ? [] : [file.bytes.buffer as ArrayBuffer];
+        scope.postMessage({ type: "file", id, file }, transfer);
+      });
+      break;
+    }
+    case "list_folder": {
+      const { id, path } = order;
+      read(id, [path], readable, () => scope.postMessage({ type: "folder", id, names: listFolder(path) }));
+      break;
+    }
+    case "look": {
+      const { id, path, headBytes } = order;
+      read(id, [path], readable, () => {
+        scope.postMessage({ type: "looked", id, look: lookAt(path, headBytes) });
+      });
+      break;
+    }
+    case "watch": {
+      const { id, files, folders } = order;
+      read(id, [...files, ...folders], readable, () => {
+        void watch.watch({ files, folders }).then(() => scope.postMessage({ type: "watching", id }));
+      });
+      break;
+    }
     case "log": {
       const reason = log?.append(order.bytes, order.lost) ?? null;
       if (reason !== null) scope.postMessage({ type: "log_failed", reason });
@@ -102,10 +155,21 @@ function obey(order: Exclude<ToScribe, { type: "open" }>, { folder, log, wordLis
     }
     case "close":
       state = "deaf";
+      watch.stop();
       log?.close();
       // What cannot be removed now is found by the next server.
       answer(folder.close(), { type: "closed" }, () => ({ type: "closed" }));
       break;
+  }
+}
+
+/** Reads what the server asks for, if all of it may be read; `work` answers, unless it throws. */
+function read(id: string, paths: readonly string[], readable: ReadablePaths, work: () => void): void {
+  try {
+    for (const path of paths) readable.check(path);
+    work();
+  } catch (error) {
+    scope.postMessage({ type: "not_read", id, reason: reasonOf(error) });
   }
 }
 

@@ -57,6 +57,7 @@ export class Warden implements CompartmentWarden {
   readonly #ending = new Set<string>();
   readonly #idle = Promise.withResolvers<void>();
   #isClosing = false;
+  #closesWhenIdle = false;
   #undertaker: MessagePort | null = null;
   #closed = false;
   #pings = 0;
@@ -112,8 +113,11 @@ export class Warden implements CompartmentWarden {
 
   /** Has a compartment made. */
   compartment(terms: CompartmentTerms): Compartment {
+    // A server that goes on for long makes many.
+    for (const [name, { death }] of this.#compartments) if (death !== null) this.#compartments.delete(name);
     const compartment = new Compartment(terms, this, this.#clock);
-    this.#compartments.set(terms.tool, compartment);
+    this.#compartments.set(terms.compartment, compartment);
+    if (this.#isClosing || this.#closed) compartment.close();
     return compartment;
   }
 
@@ -121,8 +125,8 @@ export class Warden implements CompartmentWarden {
     this.#send({ type: "make", terms, port }, [port]);
   }
 
-  drop(tool: string): void {
-    this.#send({ type: "drop", tool });
+  drop(compartment: string): void {
+    this.#send({ type: "drop", compartment });
   }
 
   begin(terms: RunTerms): void {
@@ -144,10 +148,11 @@ export class Warden implements CompartmentWarden {
   /** Ends the compartments, with what runs in them, and, once nothing is left of any run, the warden. */
   async close(): Promise<void> {
     if (this.#closed) return;
+    this.#isClosing = true;
     for (const compartment of this.#compartments.values()) compartment.close();
     const cancel = this.#clock.after(CLOSE_MS, () => this.#idle.resolve());
     if (this.#ending.size === 0) this.#send({ type: "close" });
-    else this.#isClosing = true;
+    else this.#closesWhenIdle = true;
     await this.#idle.promise;
     cancel();
     this.#closed = true;
@@ -171,15 +176,15 @@ export class Warden implements CompartmentWarden {
         else this.#opened.reject(new Error(message.reason));
         return;
       case "made":
-        return this.#compartments.get(message.tool)?.made();
+        return this.#compartments.get(message.compartment)?.made();
       case "not_made":
-        return this.#compartments.get(message.tool)?.notMade(message.reason, message.machine);
+        return this.#compartments.get(message.compartment)?.notMade(message.reason, message.machine);
       case "died":
-        return this.#compartments.get(message.tool)?.died(message.reason);
+        return this.#compartments.get(message.compartment)?.died(message.reason);
       case "gone":
         if (message.survivors === 0) this.#ending.delete(message.run);
         this.#onGone(message);
-        if (this.#isClosing && this.#ending.size === 0) this.#send({ type: "close" });
+        if (this.#closesWhenIdle && this.#ending.size === 0) this.#send({ type: "close" });
         return;
       case "closed":
         return this.#idle.resolve();

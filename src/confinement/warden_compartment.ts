@@ -46,7 +46,7 @@ export interface KernelTier {
 
 /** One compartment, from the warden's side. */
 export class WardenCompartment {
-  readonly #tool: string;
+  readonly #name: string;
   /** The run that it tries itself out with. */
   readonly #selfTest: string;
   readonly #worker: Worker;
@@ -66,17 +66,17 @@ export class WardenCompartment {
    * Makes the worker.
    *
    * @param port leads from the compartment to the server, past the warden
-   * @param sequence tells it from those that were made for the tool before
+   * @param sequence tells it from those that had its name before
    * @param tell takes what the server is to hear
    */
   constructor(
-    { tool, program, rules }: CompartmentTerms,
+    { compartment, program, rules }: CompartmentTerms,
     port: MessagePort,
     tier: KernelTier | null,
     sequence: number,
     tell: (message: FromWarden) => void,
   ) {
-    this.#tool = tool;
+    this.#name = compartment;
     this.#tier = tier;
     this.#tell = tell;
     this.#selfTest = `self-test ${sequence}`;
@@ -84,7 +84,7 @@ export class WardenCompartment {
       this.#spawning = this.#selfTest;
       tier.runs.begin({
         run: this.#spawning,
-        tool,
+        compartment,
         // Small and odd, so that they are not what was there before.
         ceilings: { memoryBytes: 268_435_456, cpuSec: 7, openFiles: 13, fileBytes: 4096 },
         tree: { memoryBytes: null, processes: null },
@@ -94,7 +94,7 @@ export class WardenCompartment {
     const libc = tier?.kernel.path ?? null;
     this.#worker = new Worker(COMPARTMENT_URL, {
       type: "module",
-      name: tool,
+      name: compartment,
       deno: { permissions: compartmentPermissions(program, libc) },
     });
     this.#worker.onerror = (event) => {
@@ -103,8 +103,8 @@ export class WardenCompartment {
     };
     this.#worker.onmessageerror = () => this.#die("it sent a message that cannot be read");
     this.#worker.onmessage = ({ data }) => {
-      if (this.#gone) return;
-      if (isCompartmentToWarden(data)) this.#hear(data);
+      if (this.#gone) this.#hearLate(data);
+      else if (isCompartmentToWarden(data)) this.#hear(data);
       else this.#die("it sent a message that is not in the table");
     };
     this.#send({ type: "open", program, rules: tier === null ? null : rules, port }, [port]);
@@ -113,42 +113,66 @@ export class WardenCompartment {
   /** Ends the compartment and everything that runs in it. */
   drop(): void {
     if (this.#gone) return;
+    // One that has not said yet where its attempts are heard would wait for ever for the answer to the first.
+    if (this.#tier !== null && this.#listener === null) this.#leave();
+    else this.#end();
+  }
+
+  #end(): void {
+    this.#leave();
+    this.#worker.terminate();
+  }
+
+  #leave(): void {
     this.#gone = true;
     if (this.#waiting !== null) this.#answer(this.#waiting, "the compartment is gone");
+    this.#tier?.runs.killCompartment(this.#name);
+    // If it is not over yet, it will not be judged any more.
+    void this.#tier?.runs.end(this.#selfTest);
+  }
+
+  /** What one says that was dropped: at the most, where its self-test is to be refused. */
+  #hearLate(message: unknown): void {
+    if (this.#tier !== null && this.#listener === null && isCompartmentToWarden(message)) {
+      if (message.type === "confined") this.#listen(this.#tier, message.listener);
+    }
     this.#worker.terminate();
-    this.#tier?.runs.killTool(this.#tool);
+  }
+
+  #listen({ listeners }: KernelTier, listener: number): void {
+    this.#listener = listener;
+    listeners.add(listener, (notification) => this.#judge(notification));
   }
 
   #die(reason: string): void {
     if (this.#gone) return;
-    this.drop();
-    this.#tell({ type: "died", tool: this.#tool, reason: reason.slice(0, 1000) });
+    this.#end();
+    this.#tell({ type: "died", compartment: this.#name, reason: reason.slice(0, 1000) });
   }
 
   #notMade(reason: string, machine: boolean): void {
-    this.drop();
-    this.#tell({ type: "not_made", tool: this.#tool, reason: reason.slice(0, 1000), machine });
+    this.#end();
+    this.#tell({ type: "not_made", compartment: this.#name, reason: reason.slice(0, 1000), machine });
   }
 
   #send(message: WardenToCompartment, transfer: Transferable[] = []): void {
     this.#worker.postMessage(message, transfer);
   }
 
-  /** A message of the compartment. It may speak only of runs that the server has given to this tool. */
+  /** A message of the compartment. It may speak only of runs that the server has given to it. */
   #hear(message: CompartmentToWarden): void {
     if (message.type === "ready") {
       if (this.#tier !== null && this.#listener === null) return this.#die("it is not confined");
-      return this.#tell({ type: "made", tool: this.#tool });
+      return this.#tell({ type: "made", compartment: this.#name });
     }
     if (this.#tier === null) return this.#die("it spoke of what there is not in tier basic");
-    const { runs, listeners } = this.#tier;
+    const { runs } = this.#tier;
     switch (message.type) {
       case "not_confined":
         return this.#notMade(message.reason, message.machine);
       case "confined":
         if (this.#listener !== null) return this.#die("it was confined twice");
-        this.#listener = message.listener;
-        return listeners.add(message.listener, (notification) => this.#judge(notification));
+        return this.#listen(this.#tier, message.listener);
       case "self_tested":
         return this.#judgeSelfTest(runs, message.errno);
       case "spawning":
@@ -156,7 +180,7 @@ export class WardenCompartment {
         this.#spawning = message.run;
         return this.settle();
       case "spawned":
-        if (!runs.belongsTo(message.run, this.#tool) || !runs.hasLanded(message.run)) {
+        if (!runs.belongsTo(message.run, this.#name) || !runs.hasLanded(message.run)) {
           this.#die("a program started without its limits");
         }
         return;
@@ -169,7 +193,7 @@ export class WardenCompartment {
         });
       case "stop":
       case "exited":
-        if (!runs.belongsTo(message.run, this.#tool)) return;
+        if (!runs.belongsTo(message.run, this.#name)) return;
         return message.type === "stop" ? runs.stop(message.run) : runs.exited(message.run);
     }
   }
@@ -219,7 +243,7 @@ export class WardenCompartment {
     const notification = this.#waiting;
     if (this.#tier === null || run === null || notification === null) return;
     const { runs } = this.#tier;
-    if (!runs.belongsTo(run, this.#tool)) return;
+    if (!runs.belongsTo(run, this.#name)) return;
     let refusal = runs.land(run, notification.pid);
     if (refusal === null && run === this.#selfTest && !runs.limitsHold(run, notification.pid)) {
       refusal = "the limits do not hold";

@@ -30,7 +30,7 @@ export interface TreeCeilings {
 /** What the warden is told of a run before its program starts. */
 export interface RunTerms {
   readonly run: string;
-  readonly tool: string;
+  readonly compartment: string;
   readonly ceilings: Ceilings;
   readonly tree: TreeCeilings;
   /** Milliseconds between SIGTERM and SIGKILL. */
@@ -39,7 +39,11 @@ export interface RunTerms {
 
 /** How a compartment is to be made. */
 export interface CompartmentTerms {
-  readonly tool: string;
+  /**
+   * Its own name, such as `nmap` or `nmap.2`: a tool whose program has changed has a new compartment beside the one
+   * where runs still go on.
+   */
+  readonly compartment: string;
   /** Absolute path: the one program that it may start. */
   readonly program: string;
   readonly rules: ThreadRules;
@@ -52,7 +56,7 @@ export type ToWarden =
   /** `port` leads to the server, past the warden. */
   | { readonly type: "make"; readonly terms: CompartmentTerms; readonly port: MessagePort }
   /** Ends the compartment and everything that runs in it. */
-  | { readonly type: "drop"; readonly tool: string }
+  | { readonly type: "drop"; readonly compartment: string }
   | { readonly type: "begin"; readonly terms: RunTerms }
   /** The run is over for the server; whatever is left of it is killed. */
   | { readonly type: "end"; readonly run: string }
@@ -80,10 +84,15 @@ export type FromWarden =
   /** `kernel` is null in tier basic; a reason where the tier is not to be had. */
   | { readonly type: "opened"; readonly kernel: KernelReport | null }
   | { readonly type: "not_opened"; readonly reason: string }
-  | { readonly type: "made"; readonly tool: string }
+  | { readonly type: "made"; readonly compartment: string }
   /** The compartment could not be confined: nothing runs in it. `machine`: nor could any other tool's. */
-  | { readonly type: "not_made"; readonly tool: string; readonly reason: string; readonly machine: boolean }
-  | { readonly type: "died"; readonly tool: string; readonly reason: string }
+  | {
+    readonly type: "not_made";
+    readonly compartment: string;
+    readonly reason: string;
+    readonly machine: boolean;
+  }
+  | { readonly type: "died"; readonly compartment: string; readonly reason: string }
   /** No process of the run is left. With `survivors` it is not yet so, and this is told again when it is. */
   | {
     readonly type: "gone";
@@ -121,7 +130,7 @@ export type CompartmentToWarden =
   | { readonly type: "stop"; readonly run: string }
   | { readonly type: "exited"; readonly run: string };
 
-/** Run ids, tool names. */
+/** Ids of runs, names of compartments: a tool's name, and a number. */
 const name = textUpTo(80);
 const isPort = (value: unknown) => value instanceof MessagePort;
 const nonce = (value: unknown) => typeof value === "string" && isServerNonce(value);
@@ -142,10 +151,10 @@ const RULES = hasExactly({
 /** What the warden takes from the server. */
 export const isToWarden: (data: unknown) => data is ToWarden = messageCheck<ToWarden>({
   open: { tier: oneOf("kernel", "basic"), nonce, undertaker: isPort },
-  make: { terms: hasExactly({ tool: name, program: text, rules: RULES }), port: isPort },
-  drop: { tool: name },
+  make: { terms: hasExactly({ compartment: name, program: text, rules: RULES }), port: isPort },
+  drop: { compartment: name },
   begin: {
-    terms: hasExactly({ run: name, tool: name, ceilings: CEILINGS, tree: TREE, killGraceMs: count }),
+    terms: hasExactly({ run: name, compartment: name, ceilings: CEILINGS, tree: TREE, killGraceMs: count }),
   },
   end: { run: name },
   reap: { nonces: listOf(nonce, 1024) },
@@ -166,9 +175,9 @@ export const isFromWarden: (data: unknown) => data is FromWarden = messageCheck<
     })),
   },
   not_opened: { reason: text },
-  made: { tool: name },
-  not_made: { tool: name, reason: text, machine: oneOf(true, false) },
-  died: { tool: name, reason: text },
+  made: { compartment: name },
+  not_made: { compartment: name, reason: text, machine: oneOf(true, false) },
+  died: { compartment: name, reason: text },
   gone: { run: name, killed: wholeCount, survivors: wholeCount, note: orNull(text) },
   reaped: { nonce, killed: wholeCount, survivors: wholeCount },
   closed: {},

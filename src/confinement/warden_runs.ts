@@ -91,8 +91,8 @@ export class WardenRuns {
   }
 
   /** Whether a compartment may speak of this run. */
-  belongsTo(run: string, tool: string): boolean {
-    return this.#runs.get(run)?.terms.tool === tool;
+  belongsTo(run: string, compartment: string): boolean {
+    return this.#runs.get(run)?.terms.compartment === compartment;
   }
 
   /** Whether the program of the run was let go with all its limits. */
@@ -181,10 +181,10 @@ export class WardenRuns {
     return end;
   }
 
-  /** Kills everything that runs for a tool whose compartment is gone. */
-  killTool(tool: string): void {
+  /** Kills everything that runs for a compartment that is gone. */
+  killCompartment(compartment: string): void {
     for (const run of this.#runs.values()) {
-      if (run.terms.tool !== tool || run.root === null) continue;
+      if (run.terms.compartment !== compartment || run.root === null) continue;
       // Whoever waited for it is gone too.
       run.exited = true;
       void this.#killAll(run);

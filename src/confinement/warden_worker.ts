@@ -66,13 +66,13 @@ async function takeOrder(order: ToWarden): Promise<void> {
     case "open":
       return server.postMessage(open(order.tier, order.nonce, order.undertaker));
     case "make":
-      drop(order.terms.tool);
-      return making.add(order.terms.tool, () => make(order.terms, order.port));
+      drop(order.terms.compartment);
+      return making.add(order.terms.compartment, () => make(order.terms, order.port));
     case "drop":
-      return drop(order.tool);
+      return drop(order.compartment);
     case "begin":
       kernelTier?.runs.begin(order.terms);
-      return compartments.get(order.terms.tool)?.settle();
+      return compartments.get(order.terms.compartment)?.settle();
     case "end": {
       const { run } = order;
       const tell = (end: RunEnd) => server.postMessage({ type: "gone", run, ...end });
@@ -95,13 +95,19 @@ async function takeOrder(order: ToWarden): Promise<void> {
 }
 
 function make(terms: CompartmentTerms, port: MessagePort): void {
-  const tell = (message: FromWarden) => server.postMessage(message);
-  compartments.set(terms.tool, new WardenCompartment(terms, port, kernelTier, ++made, tell));
+  const { compartment } = terms;
+  const tell = (message: FromWarden) => {
+    // It is gone: its name is free, for the next one or for good.
+    if (message.type === "died" || message.type === "not_made") compartments.delete(compartment);
+    server.postMessage(message);
+  };
+  compartments.set(compartment, new WardenCompartment(terms, port, kernelTier, ++made, tell));
 }
 
-function drop(tool: string): void {
-  making.remove(tool);
-  compartments.get(tool)?.drop();
+function drop(compartment: string): void {
+  making.remove(compartment);
+  compartments.get(compartment)?.drop();
+  compartments.delete(compartment);
 }
 
 /** Finds out what the kernel gives. */
@@ -110,7 +116,7 @@ function open(wanted: Tier, nonce: string, undertaker: MessagePort): FromWarden 
   if (tier !== null && (tier === "basic" || wanted !== "basic")) throw new Error("opened twice");
   tier = wanted;
   making.clear();
-  for (const compartment of compartments.values()) compartment.drop();
+  for (const compartment of compartments.keys()) drop(compartment);
   kernelTier?.runs.close();
   kernelTier = null;
   if (wanted === "basic") return { type: "opened", kernel: null };

@@ -11,6 +11,7 @@ function workerUrl(name: string): URL {
 }
 
 /** The modules. */
+export const SCRIBE_URL = workerUrl("scribe_worker");
 export const WARDEN_URL = workerUrl("warden_worker");
 export const UNDERTAKER_URL = workerUrl("undertaker_worker");
 export const PROOF_URL = workerUrl("proof_worker");
@@ -57,5 +58,26 @@ export function wardenPermissions(
     run: programs.length === 0 ? false : [...programs],
     ffi: libc.length === 0 ? false : [...libc],
     read: sources === null ? false : [sources],
+  };
+}
+
+/**
+ * What the scribe is made with.
+ *
+ * @param logFolder the folder of the log file, in which it is rotated; null without one
+ * @param wordListFolders the folders whose files tools may be told to read
+ * @param readable what may be read again while the server runs
+ */
+export function scribePermissions(
+  stateFolder: string,
+  logFolder: string | null,
+  wordListFolders: readonly string[],
+  readable: readonly string[],
+): Deno.PermissionOptionsObject {
+  const folders = logFolder === null ? [stateFolder] : [stateFolder, logFolder];
+  return {
+    ...NONE,
+    read: [...new Set([...folders, ...wordListFolders, ...readable])],
+    write: folders,
   };
 }

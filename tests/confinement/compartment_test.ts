@@ -46,7 +46,7 @@ Deno.test("compartment: an order goes to the warden without its arguments, and i
   assert.deepEqual(inside, { ...rest, cwd: "/scratch/1" });
   assert.deepEqual(opened.warden.asked, [
     { type: "make", terms: TERMS },
-    { type: "begin", terms: { run: order.id, tool: "probe", ceilings, tree, killGraceMs: 200 } },
+    { type: "begin", terms: { run: order.id, compartment: "probe", ceilings, tree, killGraceMs: 200 } },
   ]);
   opened.warden.inside.end(order.id, 3);
   const done = await execution;

@@ -24,6 +24,8 @@ function realPath(path: string): string[] {
 const OPTIONS = {
   tier: "auto",
   tools: [TOOL],
+  programs: [PROGRAM],
+  readable: [],
   uid: Deno.uid(),
   logFile: null,
   wordListFolders: [],

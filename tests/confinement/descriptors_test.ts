@@ -21,7 +21,7 @@ Deno.test("a port that is closed is closed, though a compartment was made while 
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const scratch = Deno.makeTempDirSync();
   const rules = { executables: [Deno.realPathSync(PROGRAM)], writableFolder: scratch, capabilities: [] };
-  const compartment = warden.compartment({ tool: "true", program: PROGRAM, rules });
+  const compartment = warden.compartment({ compartment: "true", program: PROGRAM, rules });
   await compartment.ready;
   listener.close();
   const { port } = listener.addr;

@@ -11,7 +11,7 @@ import type { CompartmentTerms, RunTerms } from "../../src/confinement/warden_pr
 
 /** A compartment's terms, for a tool `probe`. */
 export const TERMS: CompartmentTerms = {
-  tool: "probe",
+  compartment: "probe",
   program: "/usr/bin/probe",
   rules: { executables: ["/usr/bin/probe"], writableFolder: "/scratch", capabilities: [] },
 };
@@ -99,7 +99,7 @@ export class FakeInside {
 /** What a warden was asked to do. */
 export type Asked =
   | { readonly type: "make"; readonly terms: CompartmentTerms }
-  | { readonly type: "drop"; readonly tool: string }
+  | { readonly type: "drop"; readonly compartment: string }
   | { readonly type: "begin"; readonly terms: RunTerms }
   | { readonly type: "end"; readonly run: string };
 
@@ -118,8 +118,8 @@ export class FakeWarden implements CompartmentWarden, Disposable {
     this.insides.push(new FakeInside(port));
   }
 
-  drop(tool: string): void {
-    this.asked.push({ type: "drop", tool });
+  drop(compartment: string): void {
+    this.asked.push({ type: "drop", compartment });
   }
 
   begin(terms: RunTerms): void {

@@ -48,7 +48,7 @@ async function many(arena: Arena): Promise<unknown> {
   });
   if (!files.ok) throw new Error(files.reason);
   const rules = { executables: files.files, writableFolder: arena.scratch, capabilities: [] };
-  const compartment = arena.warden.compartment({ tool: "true", program, rules });
+  const compartment = arena.warden.compartment({ compartment: "true", program, rules });
   await compartment.ready;
   const wrong: string[] = [];
   const run = (count: number) =>

@@ -369,7 +369,7 @@ test("nothing can be done to another run, in the same compartment or in another"
   for (const compartment of [arena.first, arena.second]) {
     const neighbour = new Neighbour(arena, compartment, 300);
     const outcome = await arena.run(arena.first, ["against", await neighbour.pid]);
-    assert.deepEqual(successes(outcome.said, HARMING), [], compartment.terms.tool);
+    assert.deepEqual(successes(outcome.said, HARMING), [], compartment.terms.compartment);
     await neighbour.assertUnharmed();
   }
 });

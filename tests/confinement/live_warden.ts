@@ -60,11 +60,11 @@ export class LiveWarden implements AsyncDisposable {
   }
 
   /** A compartment for one program and, in tier kernel, those that it may start itself. */
-  compartment(tool: string, program = SHELL, helpers: readonly string[] = HELPERS): Compartment {
+  compartment(compartment: string, program = SHELL, helpers: readonly string[] = HELPERS): Compartment {
     const named = executableFiles([program, ...helpers], { realPath: Deno.realPathSync, readHead });
     const executables = named.ok ? named.files : [program];
     return this.warden.compartment({
-      tool,
+      compartment,
       program,
       rules: { executables, writableFolder: this.folder, capabilities: [] },
     });

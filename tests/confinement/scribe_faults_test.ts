@@ -38,6 +38,7 @@ function openFake() {
       uid: 0,
       logFile: { path: "/log", maxBytes: 1, backups: 0 },
       wordListFolders: [],
+      readable: [],
       clock,
       onDeath: (reason) => deaths.push(reason),
     });

@@ -13,6 +13,7 @@ const scribe = new Scribe({
   uid: null,
   logFile: null,
   wordListFolders: [],
+  readable: [],
   clock: systemClock,
 });
 const { dead } = await scribe.opened;

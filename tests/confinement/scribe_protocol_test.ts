@@ -15,6 +15,7 @@ const order: ScribeOrder = {
   tools: ["nmap", "lab_ping"],
   logFile: { path: "/log/bulkhead.log", maxBytes: 1024, backups: 0 },
   wordListFolders: ["/usr/share/wordlists"],
+  readable: ["/etc/bulkhead.yaml", "/usr/bin"],
 };
 const id = "a9b1c2d3-0000-4000-8000-000000000000";
 

@@ -1,8 +1,9 @@
 import { reset } from "@logtape/logtape";
 import assert from "node:assert/strict";
-import { Scribe, type ScribeOptions, scribePermissions } from "../../src/confinement/scribe.ts";
+import { Scribe, type ScribeOptions } from "../../src/confinement/scribe.ts";
 import { scratchRoot } from "../../src/confinement/scribe_protocol.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import { scribePermissions } from "../../src/confinement/workers.ts";
 import { setUpLogging } from "../../src/logging/setup.ts";
 
 /** A folder for state, and scribes that are closed when the test ends. */
@@ -22,6 +23,7 @@ function state() {
         uid: Deno.uid(),
         logFile: null,
         wordListFolders: [],
+        readable: [],
         clock: systemClock,
         ...changes,
       });
@@ -275,7 +277,7 @@ Deno.test("scribe: it can do nothing outside its folders", async () => {
   for (const folder of [...folders, elsewhere]) await Deno.mkdir(folder);
   const worker = new Worker(new URL("./scribe_probe_worker.ts", import.meta.url), {
     type: "module",
-    deno: { permissions: scribePermissions(folders[0]!, folders[1]!, []) },
+    deno: { permissions: scribePermissions(folders[0]!, folders[1]!, [], []) },
   });
   try {
     const results = await new Promise<Record<string, string>>((resolve) => {
@@ -289,8 +291,8 @@ Deno.test("scribe: it can do nothing outside its folders", async () => {
   } finally {
     worker.terminate();
   }
-  assert.deepEqual(scribePermissions("/s", null, []), {
-    read: ["/s"],
+  assert.deepEqual(scribePermissions("/s", null, ["/w"], ["/s", "/etc/b.yaml"]), {
+    read: ["/s", "/w", "/etc/b.yaml"],
     write: ["/s"],
     env: false,
     ffi: false,

@@ -22,7 +22,7 @@ async function linger(clock: Clock) {
   const executables = ["/bin/sh", "/lib64/ld-linux-x86-64.so.2", "/usr/bin/sleep", "/usr/bin/timeout"]
     .map((path) => Deno.realPathSync(path));
   const rules = { executables, writableFolder: scratch, capabilities: [] };
-  const compartment = warden.compartment({ tool: "linger", program: "/bin/sh", rules });
+  const compartment = warden.compartment({ compartment: "linger", program: "/bin/sh", rules });
   await compartment.ready;
   const pids = Promise.withResolvers<number[]>();
   const run = compartment.run(

@@ -122,9 +122,9 @@ type Table = Readonly<Record<string, Readonly<Record<string, Field>>>>;
 const TABLES: Readonly<Record<string, readonly [check: (data: unknown) => boolean, Table]>> = {
   "from the server to the warden": [isToWarden, {
     open: { tier: oneOf("kernel", "basic"), nonce, undertaker: port },
-    make: { terms: object({ tool: name, program: text, rules }), port },
-    drop: { tool: name },
-    begin: { terms: object({ run: name, tool: name, ceilings, tree, killGraceMs: span }) },
+    make: { terms: object({ compartment: name, program: text, rules }), port },
+    drop: { compartment: name },
+    begin: { terms: object({ run: name, compartment: name, ceilings, tree, killGraceMs: span }) },
     end: { run: name },
     reap: { nonces: list(nonce, 1024) },
     close: {},
@@ -133,9 +133,9 @@ const TABLES: Readonly<Record<string, readonly [check: (data: unknown) => boolea
   "from the warden to the server": [isFromWarden, {
     opened: { kernel: orNull(kernel) },
     not_opened: { reason: text },
-    made: { tool: name },
-    not_made: { tool: name, reason: text, machine: flag },
-    died: { tool: name, reason: text },
+    made: { compartment: name },
+    not_made: { compartment: name, reason: text, machine: flag },
+    died: { compartment: name, reason: text },
     gone: { run: name, killed: whole, survivors: whole, note: orNull(text) },
     reaped: { nonce, killed: whole, survivors: whole },
     closed: {},

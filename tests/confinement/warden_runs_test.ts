@@ -14,7 +14,7 @@ const CEILINGS = { memoryBytes: 1 << 29, cpuSec: 11, openFiles: 100, fileBytes: 
 const NOTHING_LEFT = { killed: 0, survivors: 0, note: null };
 
 function termsOf(run: string, changes: Partial<RunTerms> = {}): RunTerms {
-  return { run, tool: "tool", ceilings: CEILINGS, tree: NO_TREE, killGraceMs: 200, ...changes };
+  return { run, compartment: "nmap", ceilings: CEILINGS, tree: NO_TREE, killGraceMs: 200, ...changes };
 }
 
 /** Groups that note what is asked of them. */
@@ -67,7 +67,7 @@ function machine(groups: RunGroups | null = null, pids: { self?: number; session
 Deno.test("runs: a program is let go in a group of its own, with its limits and, last, its mark", () => {
   const { kernel, runs, fork } = machine();
   runs.begin(termsOf("a"));
-  assert.deepEqual([runs.belongsTo("a", "tool"), runs.belongsTo("a", "other")], [true, false]);
+  assert.deepEqual([runs.belongsTo("a", "nmap"), runs.belongsTo("a", "other")], [true, false]);
   assert.equal(runs.hasLanded("a"), false);
   const process = fork();
   assert.equal(runs.isMarked(process.pid), false);
@@ -323,11 +323,11 @@ Deno.test("runs: what has survived is not forgotten: it is looked for each secon
   const told: unknown[] = [];
   void runs.end("a", (end) => told.push(end));
   await time.advance(9000);
-  assert.deepEqual([told, runs.belongsTo("a", "tool")], [[], true]);
+  assert.deepEqual([told, runs.belongsTo("a", "nmap")], [[], true]);
   child.stuck = false;
   await time.advance(5000);
   assert.deepEqual(told, [{ killed: 1, survivors: 0, note: null }]);
-  assert.equal(runs.belongsTo("a", "tool"), false);
+  assert.equal(runs.belongsTo("a", "nmap"), false);
   assert.deepEqual(kernel.living(() => true).filter(({ pid }) => pid === child.pid), []);
 });
 
@@ -339,21 +339,21 @@ Deno.test("runs: a run whose compartment is gone is ended when the server says t
   await time.advance(20);
   assert.equal(isAlive(root), false);
   assert.equal((await ended).survivors, 0);
-  assert.equal(runs.belongsTo("a", "tool"), false, "it is forgotten");
+  assert.equal(runs.belongsTo("a", "nmap"), false, "it is forgotten");
   assert.deepEqual(await runs.end("a"), NOTHING_LEFT);
   runs.begin(termsOf("never started"));
   assert.deepEqual(await runs.end("never started"), NOTHING_LEFT);
 });
 
-Deno.test("runs: a tool's end is the end of its runs, and of no other tool's", async () => {
+Deno.test("runs: a compartment's end is the end of its runs, and of no other", async () => {
   using time = new FakeTime({ readingMs: 1 });
   const { kernel, runs, start, isAlive } = machine();
-  const [a, b, other] = [start("a"), start("b"), start("c", { tool: "other" })];
+  const [a, b, other] = [start("a"), start("b"), start("c", { compartment: "other" })];
   const child = kernel.fork(a);
   runs.begin(termsOf("announced"));
-  runs.killTool("tool");
+  runs.killCompartment("nmap");
   assert.deepEqual([a, b, child, other].map(isAlive), [false, false, false, true]);
-  runs.killTool("tool");
+  runs.killCompartment("nmap");
   const ends = [runs.end("a"), runs.end("b"), runs.end("announced")];
   await time.advance(20);
   assert.deepEqual((await Promise.all(ends)).map(({ killed }) => killed), [2, 1, 0]);
@@ -434,7 +434,7 @@ Deno.test("runs: as the first process of a container we wait for what runs leave
   await time.advance(1);
   assert.deepEqual(kernel.waitedFor, [orphan.pid], "not what a compartment waits for, nor what is not ours");
   exit("a", root);
-  runs.killTool("tool");
+  runs.killCompartment("nmap");
   await time.advance(1000);
   assert.ok(!kernel.processes.has(other.pid), "whoever waited for it is gone");
   assert.ok(kernel.processes.has(stranger.pid));

@@ -120,7 +120,7 @@ test("warden: ten seconds of silence lose it, once, and its compartments are aba
     undertaker.postMessage({ killed: 1, survivors: 0 });
   };
   const compartment = warden.compartment(TERMS);
-  worker.say({ type: "made", tool: TERMS.tool });
+  worker.say({ type: "made", compartment: TERMS.compartment });
   const running = compartment.run(orderOf(), "/", never);
   await flush();
   worker.answers = false;
@@ -139,7 +139,13 @@ test("warden: ten seconds of silence lose it, once, and its compartments are aba
   await flush();
   assert.deepEqual([lost.length, worker.terminations, clock.pending], [1, 1, 0]);
   const count = worker.told.length;
-  warden.begin({ run: "r", tool: "t", ceilings: orderOf().ceilings, tree: orderOf().tree, killGraceMs: 0 });
+  warden.begin({
+    run: "r",
+    compartment: "t",
+    ceilings: orderOf().ceilings,
+    tree: orderOf().tree,
+    killGraceMs: 0,
+  });
   assert.equal(worker.told.length, count, "it is told nothing more");
 });
 
@@ -221,17 +227,17 @@ test("warden: an undertaker that does not answer is not waited for without end",
 test("warden: what it says of a compartment reaches that compartment alone", async () => {
   using parts = open();
   const { warden, worker } = parts;
-  const [one, other] = ["one", "other"].map((tool) => warden.compartment({ ...TERMS, tool }));
+  const [one, other] = ["one", "other"].map((name) => warden.compartment({ ...TERMS, compartment: name }));
   assert.deepEqual(worker.kinds, ["open", "make", "make"]);
-  worker.say({ type: "made", tool: "one" });
+  worker.say({ type: "made", compartment: "one" });
   await one!.ready;
-  worker.say({ type: "not_made", tool: "other", reason: "Landlock: EPERM", machine: false });
+  worker.say({ type: "not_made", compartment: "other", reason: "Landlock: EPERM", machine: false });
   assert.match(other!.death!, /Landlock: EPERM/);
   for (const type of ["made", "not_made", "died"]) {
     const more = type === "made" ? {} : type === "died" ? { reason: "" } : { reason: "", machine: false };
-    worker.say({ type, tool: "unknown", ...more });
+    worker.say({ type, compartment: "unknown", ...more });
   }
-  worker.say({ type: "died", tool: "one", reason: "it failed" });
+  worker.say({ type: "died", compartment: "one", reason: "it failed" });
   assert.deepEqual([one!.death, worker.kinds.at(-1)], [null, "make"]);
   one!.close();
 });
@@ -255,7 +261,7 @@ test("warden: what dead servers left is reaped, each answered for itself", async
 async function running() {
   const parts = open();
   const compartment = parts.warden.compartment(TERMS);
-  parts.worker.say({ type: "made", tool: TERMS.tool });
+  parts.worker.say({ type: "made", compartment: TERMS.compartment });
   const order = orderOf();
   const execution = compartment.run(order, "/", never);
   await flush();

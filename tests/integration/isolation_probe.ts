@@ -12,9 +12,9 @@ import { type Attempt, tryAll } from "../../src/confinement/attempts.ts";
 import { LIBC_PATHS, openKernel } from "../../src/confinement/linux/kernel.ts";
 import { workerSourceFolder } from "../../src/confinement/permissions.ts";
 import { Probe } from "../../src/confinement/proofs.ts";
-import { scribePermissions } from "../../src/confinement/scribe.ts";
 import {
   compartmentPermissions,
+  scribePermissions,
   undertakerPermissions,
   wardenPermissions,
 } from "../../src/confinement/workers.ts";
@@ -48,7 +48,7 @@ const threads = {
   compartment: await inside(compartmentPermissions("/usr/bin/curl", libc), libc),
   warden: await inside(wardenPermissions(["/usr/bin/curl", "/usr/bin/openssl"], LIBC_PATHS, sources)),
   undertaker: await inside(undertakerPermissions(libc)),
-  scribe: await inside(scribePermissions(setup.stateFolder!, null, [])),
+  scribe: await inside(scribePermissions(setup.stateFolder!, null, [], [])),
 };
 const engine = startEngine(setup, null, systemIo);
 await engine.confined();

@@ -8,7 +8,9 @@ import { endedWith, FakeExecutor, flush } from "../support/engine.ts";
 const never = new AbortController().signal;
 
 function resolverOf(executor: FakeExecutor | null, whyNot = ""): Resolver {
-  return new Resolver(executor, whyNot, new FakeClock());
+  const resolver = new Resolver(new FakeClock());
+  resolver.use(executor, whyNot);
+  return resolver;
 }
 
 Deno.test("resolver: what getent prints is read, each address once and in its order", () => {

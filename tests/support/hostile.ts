@@ -110,7 +110,9 @@ export class Arena implements AsyncDisposable {
       const scratch = `${folder.path}/scratch`;
       Deno.mkdirSync(scratch);
       const rules = { executables: files.files, writableFolder: scratch, capabilities: [] };
-      const [first, second] = ["first", "second"].map((tool) => warden.compartment({ tool, program, rules }));
+      const [first, second] = ["first", "second"].map((compartment) =>
+        warden.compartment({ compartment, program, rules })
+      );
       await Promise.all([first!.ready, second!.ready]);
       return new Arena(
         { program, folder, warden, kernel: kernel!, scratch, first: first!, second: second! },

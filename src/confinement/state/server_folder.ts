@@ -6,6 +6,7 @@
  */
 import {
   MAX_DEAD,
+  MAX_TOOLS,
   NONCE_PATTERN,
   scratchRoot,
   type ScribeOrder,
@@ -52,10 +53,7 @@ export class ServerFolder {
     Deno.mkdirSync(`${this.#path}/trash`, own);
     this.#trash = new Trash(`${this.#path}/trash`, `${order.stateFolder}/unremovable`);
     Deno.mkdirSync(`${this.#path}/scratch`, own);
-    for (const tool of order.tools) {
-      Deno.mkdirSync(this.#scratchRoot(tool), own);
-      this.#tools.set(tool, new ToolScratch(this.#scratchRoot(tool), this.#trash));
-    }
+    for (const tool of order.tools) this.#makeRoot(tool);
   }
 
   /**
@@ -78,6 +76,27 @@ export class ServerFolder {
   /** Whether there are scratch folders for `tool`. */
   hasTool(tool: string): boolean {
     return this.#tools.has(tool);
+  }
+
+  /**
+   * Makes the scratch folder of a tool that was not known before; of one that was, does nothing.
+   *
+   * @throws {Error} with a reason to show, and what to do
+   */
+  addTool(tool: string): void {
+    if (this.hasTool(tool)) return;
+    const cannotMake = (reason: string) => {
+      return new Error(`cannot make the folder "${this.#scratchRoot(tool)}": ${reason}`);
+    };
+    if (this.#tools.size >= MAX_TOOLS) {
+      throw cannotMake(`there are ${MAX_TOOLS} already since the start. Start the server again`);
+    }
+    try {
+      this.#regain();
+      this.#makeRoot(tool);
+    } catch (error) {
+      throw cannotMake(`${(error as Error).message}. ${adviceOn(error, this.#order.stateFolder)}`);
+    }
   }
 
   /**
@@ -138,6 +157,12 @@ export class ServerFolder {
       this.#lock.close();
       for (const lock of this.#dead.values()) lock?.close();
     }
+  }
+
+  #makeRoot(tool: string): void {
+    const root = this.#scratchRoot(tool);
+    Deno.mkdirSync(root, { mode: PRIVATE_FOLDER_MODE });
+    this.#tools.set(tool, new ToolScratch(root, this.#trash));
   }
 
   #scratchRoot(tool: string): string {

@@ -15,6 +15,7 @@ function state() {
     tools: ["nmap", "curl"],
     logFile: null,
     wordListFolders: [],
+    readable: [],
   });
   return {
     root,
