@@ -85,9 +85,10 @@ export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
   const candidates = [...new Set(commands.flatMap(programCandidates))];
   const { self: identity, compiled, capabilities } = machine;
   const granted = new Set(candidates.filter(mayRun));
-  const self: SelfFacts = { self: identity, compiled, capabilities, granted };
+  const readable = readableLater(setup, found);
+  const self: SelfFacts = { self: identity, compiled, capabilities, granted, readable };
   const first = new Map(wanted(found, only).map((tool) => [tool.name, tool]));
-  const confinement = startConfinement(setup, [...first.values()], readableLater(setup, found), self, io);
+  const confinement = startConfinement(setup, [...first.values()], self, io);
   const { scribe } = confinement;
   const toFile = setup.logFile === null ? undefined : (line: string) => scribe.writeLog(line);
   const logAs = (settings: LogSettings) => setUpLogging(settings, standardError, toFile);
@@ -242,7 +243,6 @@ function logTransition(tool: string, { from, to, cause }: BreakerTransition): vo
 function startConfinement(
   setup: Setup,
   tools: readonly ToolToConfine[],
-  readable: readonly string[],
   self: SelfFacts,
   io: Io,
 ): Confinement {
@@ -258,7 +258,7 @@ function startConfinement(
       programs: [...self.granted],
       stateFolder,
       uid: self.self.uid,
-      readable,
+      readable: self.readable,
       logFile: setup.logFile,
       wordListFolders: folderSettings(config).wordListFolders,
       libc: LIBC_PATHS,

@@ -24,11 +24,14 @@ export interface Machine extends AvailabilityWorld {
 export interface SelfFacts extends Pick<Machine, "self" | "compiled" | "capabilities"> {
   /** The programs that may be run, by absolute path, whether they were there or not. */
   readonly granted: ReadonlySet<string>;
+  /** The files and folders that may still be read, through the scribe. */
+  readonly readable: readonly string[];
 }
 
 /** The machine later, its files seen by somebody who may still look. */
-export function machineLater({ granted, ...self }: SelfFacts, files: MachineFiles): Machine {
-  return { ...self, files, mayRun: (path) => granted.has(path) };
+export function machineLater(facts: SelfFacts, files: MachineFiles): Machine {
+  const { granted, self, compiled, capabilities } = facts;
+  return { self, compiled, capabilities, files, mayRun: (path) => granted.has(path) };
 }
 
 /** A tool, and every file that starting it executes. */

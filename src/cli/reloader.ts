@@ -9,6 +9,7 @@ import { folderSettings, logSettings } from "../config/settings.ts";
 import { locateConfig } from "../config/load.ts";
 import type { FileLook, WatchedPaths } from "../confinement/file_look.ts";
 import { survey } from "../confinement/surveyed_files.ts";
+import { isWithin } from "../core/paths.ts";
 import { type Diagnostic, formatDiagnostic } from "../documents/diagnostics.ts";
 import type { LogSettings } from "../logging/setup.ts";
 import { isOffered, type Toolbox, unavailability } from "../runs/toolbox.ts";
@@ -21,7 +22,7 @@ import type { Setup } from "./setup.ts";
 export interface Lookout extends SetupFiles {
   look(path: string, headBytes: number): Promise<FileLook>;
   /** Watches these paths instead of those before; `onChange` is told which of them have changed. */
-  watch(paths: WatchedPaths, onChange: (paths: readonly string[]) => void): void;
+  watch(paths: WatchedPaths, onChange: (paths: readonly string[]) => void): Promise<void>;
 }
 
 /** What came of a reload. */
@@ -60,19 +61,20 @@ export class Reloader {
     this.#setUpLogging = setUpLogging;
   }
 
-  /** Begins to watch what is in effect. */
-  watch(): void {
-    const { setup } = this.#engine.inEffect;
-    const { tools, resolver } = this.#engine.found;
+  /** Begins to watch what is in effect. Never rejects. */
+  async watch(): Promise<void> {
+    const { inEffect: { setup }, found: { tools, resolver } } = this.#engine;
+    const documents = new Set([...configFiles(setup), ...manifestFolders(setup)]);
     const programs = [...tools, resolver].flatMap(({ dependsOn }) => dependsOn);
-    const paths = {
-      files: [...new Set([...configFiles(setup), ...programs])],
-      folders: manifestFolders(setup),
-    };
-    this.#lookout.watch(paths, (changed) => {
-      const documents = new Set([...configFiles(setup), ...manifestFolders(setup)]);
-      void this.#wish("a file has changed", changed.some((path) => documents.has(path)), changed);
-    });
+    const files = [...new Set([...configFiles(setup), ...programs])].filter((path) => this.#mayRead(path));
+    const folders = manifestFolders(setup).filter((path) => this.#mayRead(path));
+    try {
+      await this.#lookout.watch({ files, folders }, (changed) => {
+        void this.#wish("a file has changed", changed.some((path) => documents.has(path)), changed);
+      });
+    } catch (error) {
+      logger.error("changes are not noticed; SIGHUP reloads all the same", { reason: String(error) });
+    }
   }
 
   /**
@@ -83,6 +85,14 @@ export class Reloader {
    */
   reload(reason: string): Promise<Reloaded> {
     return this.#wish(reason, true, []);
+  }
+
+  #mayRead(path: string): boolean {
+    return this.#engine.self.readable.some((listed) => isWithin(path, listed));
+  }
+
+  #look(path: string, headBytes: number): Promise<FileLook> {
+    return this.#mayRead(path) ? this.#lookout.look(path, headBytes) : Promise.resolve(notGranted(path));
   }
 
   #wish(reason: string, rereads: boolean, changed: readonly string[]): Promise<Reloaded> {
@@ -114,15 +124,14 @@ export class Reloader {
         ? await rereadSetup(before, this.#lookout)
         : { ok: true, setup: before, changed: [], restart: [] } as const;
       if (!reread.ok) return refused(reason, reread.diagnostics);
-      const look = (path: string, headBytes: number) => this.#lookout.look(path, headBytes);
       const found = await survey(
         (files) => findPrograms(reread.setup, machineLater(this.#engine.self, files)),
-        look,
+        (path, headBytes) => this.#look(path, headBytes),
       );
       const offered = offeredNames(this.#engine.toolbox);
       this.#engine.apply(reread.setup, found, changed);
       this.#setUpLogging(logSettings(reread.setup.config));
-      this.watch();
+      await this.watch();
       if (rereads) {
         logger.info("configuration reloaded", { reason, changed: reread.changed });
         if (reread.restart.length > 0) {
@@ -138,6 +147,12 @@ export class Reloader {
       return refused(reason, [{ file: "reload", line: null, column: null, path: "", message }]);
     }
   }
+}
+
+/** The answer for a path that was not granted at the start: as the system of permissions itself would give it. */
+function notGranted(path: string): FileLook {
+  const failed = { ok: false, name: "NotCapable", message: `reading ${path} is not granted` } as const;
+  return { stat: failed, realPath: failed, head: failed };
 }
 
 function configFiles({ flags, world }: Setup): string[] {
