@@ -46,8 +46,8 @@ export class Gate {
   async admit(entry: ToolboxEntry, signal: AbortSignal): Promise<Step<Admission>> {
     const { breaker, semaphore, tool } = entry;
     if (!this.#open) return no(SHUTTING_DOWN);
-    const peek = breaker.peek();
-    if (!peek.ok) return no(breakerOpen(tool.name, peek.retryAfterMs));
+    const early = breaker.precheck();
+    if (!early.ok) return no(breakerOpen(tool.name, early.retryAfterMs));
     const own = await semaphore.acquire({ signal });
     if (!own.ok) return no(own.code === "aborted" ? CANCELLED : queueFull(tool.name, own.retryAfterMs));
     const shared = await this.#everything.acquire({ signal });
