@@ -7,12 +7,13 @@
  * @module
  */
 
-/** From the ground up. `metrics` and `health` are yet to come. */
+/** From the ground up. `health` is yet to come. */
 const LAYERS = [
   "core",
   "documents",
   "resilience",
   "policy",
+  "metrics",
   "logging",
   "catalog",
   "config",

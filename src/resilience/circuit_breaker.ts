@@ -87,7 +87,7 @@ export interface BreakerStatistics {
   readonly retryAfterMs: number;
   /** Calls let through, those still in flight among them. */
   readonly calls: number;
-  /** Calls refused. */
+  /** Calls refused, by {@link CircuitBreaker.admit} or by {@link CircuitBreaker.precheck}. */
   readonly rejections: number;
   /** Calls recorded as `success`. */
   readonly successes: number;
@@ -147,18 +147,18 @@ export class CircuitBreaker {
    */
   admit(): { readonly ok: true; readonly ticket: Ticket } | BreakerRefusal {
     const nowMs = this.#clock.now();
-    const answer = this.#peekAt(nowMs);
-    if (!answer.ok) {
-      this.#counts.rejected++;
-      return answer;
-    }
+    const answer = this.#answerAt(nowMs);
+    if (!answer.ok) return answer;
     this.#counts.admitted++;
     return { ok: true, ticket: this.#ticketOf(this.#apply("admit", nowMs)) };
   }
 
-  /** What {@link admit} would answer now. Takes no probe, changes nothing and counts nothing. */
-  peek(): { readonly ok: true } | BreakerRefusal {
-    return this.#peekAt(this.#clock.now());
+  /**
+   * Answers as {@link admit} would now, but hands out no ticket and so takes no probe: for a caller that has to wait
+   * before it can call. A refusal is counted, because such a caller goes no further; nothing else is.
+   */
+  precheck(): { readonly ok: true } | BreakerRefusal {
+    return this.#answerAt(this.#clock.now());
   }
 
   /** Refuses every call until {@link forceClosed} or {@link reset}. */
@@ -203,9 +203,11 @@ export class CircuitBreaker {
     };
   }
 
-  #peekAt(nowMs: number): { readonly ok: true } | BreakerRefusal {
+  #answerAt(nowMs: number): { readonly ok: true } | BreakerRefusal {
     const retryAfterMs = refusedForMs(this.#state, nowMs, this.#settings);
-    return retryAfterMs === 0 ? { ok: true } : { ok: false, retryAfterMs, state: this.#state.name };
+    if (retryAfterMs === 0) return { ok: true };
+    this.#counts.rejected++;
+    return { ok: false, retryAfterMs, state: this.#state.name };
   }
 
   #ticketOf(generation: number): Ticket {

@@ -86,7 +86,7 @@ export class Semaphore {
   #permits: number;
   #maxQueue: number;
   #running = 0;
-  /** What grants each waiter its permit, oldest first; a waiter that gives up takes itself out from anywhere. */
+  /** What grants each waiter its permit unless its signal is aborted, oldest first; a waiter that gives up takes itself out from anywhere. */
   readonly #queue = new Set<(nowMs: number) => void>();
   readonly #recentHoldsMs: number[] = [];
 
@@ -162,6 +162,8 @@ export class Semaphore {
         cancelTimer?.();
       };
       const onGrant = (nowMs: number) => {
+        // An earlier listener of the same signal can free a permit: the abort came first, so the next one has it.
+        if (signal?.aborted) return onAbort();
         leave();
         resolve({ ok: true, permit: this.#grant(nowMs, nowMs - sinceMs) });
       };

@@ -72,8 +72,8 @@ export class Gate {
     // Names of tools hold no space, so that no client's name can be taken for another's with a tool.
     const rate = rateLimiter?.take(`${tool.name} ${client}`) ?? { ok: true };
     if (!rate.ok) return no(rateLimited(tool.name, rate.retryAfterMs));
-    const peek = breaker.peek();
-    if (!peek.ok) return no(breakerOpen(tool.name, peek.retryAfterMs));
+    const early = breaker.precheck();
+    if (!early.ok) return no(breakerOpen(tool.name, early.retryAfterMs));
     const waiting = AbortSignal.any([signal, this.#closed.signal]);
     const own = await semaphore.acquire({ signal: waiting });
     if (!own.ok) return no(this.#notAcquired(tool.name, own));

@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import {
+  type BreakerEvent,
   type BreakerOutcome,
   type BreakerSettings,
   type BreakerStateName,
+  type BreakerTransition,
   CircuitBreaker,
   type Ticket,
 } from "../../src/resilience/circuit_breaker.ts";
@@ -13,6 +15,9 @@ import { FakeClock } from "../support/fake_clock.ts";
 interface Period {
   readonly name: BreakerStateName;
   readonly forced: boolean;
+  /** What it began with, and when. */
+  readonly cause: BreakerEvent;
+  readonly beganMs: number;
   /** Length before and end after jitter; of an open period only. */
   readonly lengthMs: number;
   readonly endMs: number;
@@ -31,7 +36,7 @@ class ReferenceBreaker {
   #drawn = 0;
 
   constructor(public settings: BreakerSettings, readonly chances: readonly number[]) {
-    this.#begin("closed", false);
+    this.#begin("closed", false, "reset");
   }
 
   get present(): Period {
@@ -44,7 +49,7 @@ class ReferenceBreaker {
   refusedForMs(): number {
     const { name, forced, endMs, outcomes } = this.present;
     if (forced) return name === "open" ? this.settings.maxRecoveryTimeoutMs : 0;
-    if (name === "open") return endMs > this.nowMs ? endMs - this.nowMs : 0;
+    if (name === "open") return endMs > this.nowMs ? Math.ceil(endMs - this.nowMs) : 0;
     if (name === "closed") return 0;
     const inFlight = outcomes.filter((outcome) => outcome === undefined).length;
     return inFlight >= this.settings.halfOpenMaxProbes ? 1_000 : 0;
@@ -56,7 +61,7 @@ class ReferenceBreaker {
       this.refused++;
       return undefined;
     }
-    if (this.present.name === "open") this.#begin("half_open", false);
+    if (this.present.name === "open") this.#begin("half_open", false, "admit");
     return { period: this.present, index: this.present.outcomes.push(undefined) - 1 };
   }
 
@@ -74,17 +79,26 @@ class ReferenceBreaker {
     const successes = period.arrivals.filter((arrival) => arrival === "success").length;
     if (period.name === "closed") {
       const trips = outcome === "failure" && this.failuresInARow() >= this.settings.failureThreshold;
-      if (trips && !period.forced) this.#begin("open", false, this.settings.recoveryTimeoutMs);
+      if (trips && !period.forced) this.#begin("open", false, "failure", this.settings.recoveryTimeoutMs);
     } else if (outcome === "failure") {
       const before = this.diary.at(-2)?.lengthMs ?? NaN;
-      this.#begin("open", false, before * this.settings.timeoutMultiplier);
+      this.#begin("open", false, "failure", before * this.settings.timeoutMultiplier);
     } else if (outcome === "success" && successes >= this.settings.successThreshold) {
-      this.#begin("closed", false);
+      this.#begin("closed", false, "success");
     }
   }
 
-  force(name: "open" | "closed", forced: boolean): void {
-    this.#begin(name, forced);
+  operate(cause: "force_open" | "force_closed" | "reset"): void {
+    this.#begin(cause === "force_open" ? "open" : "closed", cause !== "reset", cause);
+  }
+
+  /** Every transition, from one period to the next. */
+  transitions(): BreakerTransition[] {
+    return this.diary.slice(1).map(({ name, cause, beganMs }, index) => {
+      const before = this.diary[index];
+      assert(before);
+      return { atMs: beganMs, from: before.name, to: name, cause };
+    });
   }
 
   failuresInARow(): number {
@@ -106,7 +120,7 @@ class ReferenceBreaker {
     );
   }
 
-  #begin(name: BreakerStateName, forced: boolean, wantedMs = NaN): void {
+  #begin(name: BreakerStateName, forced: boolean, cause: BreakerEvent, wantedMs = NaN): void {
     const lengthMs = Math.min(wantedMs, this.settings.maxRecoveryTimeoutMs);
     let endMs = NaN;
     if (!Number.isNaN(lengthMs)) {
@@ -117,7 +131,16 @@ class ReferenceBreaker {
       const chance = this.chances[this.#drawn++ % this.chances.length] ?? NaN;
       endMs = this.nowMs + Math.max(1, Math.round(shortestMs + (longestMs - shortestMs) * chance));
     }
-    this.diary.push({ name, forced, lengthMs, endMs, outcomes: [], arrivals: [] });
+    this.diary.push({
+      name,
+      forced,
+      cause,
+      beganMs: this.nowMs,
+      lengthMs,
+      endMs,
+      outcomes: [],
+      arrivals: [],
+    });
   }
 }
 
@@ -133,7 +156,7 @@ const settings: fc.Arbitrary<BreakerSettings> = fc.record({
 });
 
 type Command =
-  | { readonly kind: "admit" | "forceOpen" | "forceClosed" | "reset" | "wait" }
+  | { readonly kind: "admit" | "precheck" | "forceOpen" | "forceClosed" | "reset" | "wait" }
   | {
     readonly kind: "record";
     readonly nth: number;
@@ -146,6 +169,7 @@ type Command =
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("admit" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("precheck" as const) }) },
   {
     weight: 10,
     arbitrary: fc.record({
@@ -163,7 +187,13 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("dispose" as const), nth: fc.nat({ max: 4 }) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("advance" as const), ms: fc.nat({ max: 12 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("advance" as const),
+      ms: fc.nat({ max: 48 }).map((n) => n / 4),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("wait" as const) }) },
   {
     weight: 1,
@@ -191,12 +221,12 @@ class Comparison {
   readonly #breaker: CircuitBreaker;
   readonly #reference: ReferenceBreaker;
   readonly #calls: { ticket: Ticket; entry: { period: Period; index: number } }[] = [];
-  #told = 0;
+  readonly #told: BreakerTransition[] = [];
 
   constructor(settings: BreakerSettings, chances: readonly number[]) {
     let drawn = 0;
     const random = () => chances[drawn++ % chances.length] ?? NaN;
-    const onTransition = () => void this.#told++;
+    const onTransition = (transition: BreakerTransition) => void this.#told.push(transition);
     this.#breaker = new CircuitBreaker({ ...settings, clock: this.#clock, random, onTransition });
     this.#reference = new ReferenceBreaker(settings, chances);
   }
@@ -205,6 +235,9 @@ class Comparison {
     switch (command.kind) {
       case "admit":
         this.#admit();
+        break;
+      case "precheck":
+        this.#precheck();
         break;
       case "record": {
         // Counted from the newest, so that late outcomes are there but do not prevail.
@@ -228,15 +261,15 @@ class Comparison {
         this.#waitAsTold();
         break;
       case "forceOpen":
-        this.#reference.force("open", true);
+        this.#reference.operate("force_open");
         this.#breaker.forceOpen();
         break;
       case "forceClosed":
-        this.#reference.force("closed", true);
+        this.#reference.operate("force_closed");
         this.#breaker.forceClosed();
         break;
       case "reset":
-        this.#reference.force("closed", false);
+        this.#reference.operate("reset");
         this.#breaker.reset();
         break;
       case "configure":
@@ -258,6 +291,15 @@ class Comparison {
     }
   }
 
+  #precheck(): void {
+    const retryAfterMs = this.#reference.refusedForMs();
+    if (retryAfterMs > 0) this.#reference.refused++;
+    assert.deepEqual(
+      this.#breaker.precheck(),
+      retryAfterMs === 0 ? { ok: true } : { ok: false, retryAfterMs, state: this.#reference.present.name },
+    );
+  }
+
   #advance(ms: number): void {
     this.#reference.nowMs += ms;
     this.#clock.advance(ms);
@@ -269,19 +311,15 @@ class Comparison {
     const leftMs = this.#reference.refusedForMs();
     if (name !== "open" || forced || leftMs === 0) return;
     this.#advance(leftMs - 1);
-    assert.equal(this.#breaker.peek().ok, false);
+    assert.equal(this.#breaker.statistics().retryAfterMs, 1);
     this.#advance(1);
-    assert.equal(this.#breaker.peek().ok, true);
+    assert.equal(this.#breaker.statistics().retryAfterMs, 0);
   }
 
   #compare(): void {
     const reference = this.#reference;
     const retryAfterMs = reference.refusedForMs();
     const { name, forced } = reference.present;
-    assert.deepEqual(
-      this.#breaker.peek(),
-      retryAfterMs === 0 ? { ok: true } : { ok: false, retryAfterMs, state: name },
-    );
     const { recentTransitions, ...statistics } = this.#breaker.statistics();
     assert.deepEqual(statistics, {
       state: name,
@@ -296,10 +334,9 @@ class Comparison {
       consecutiveFailures: reference.failuresInARow(),
       transitions: reference.diary.length - 1,
     });
-    const names = reference.diary.map((period) => period.name);
-    const changes = names.slice(1).map((to, index) => ({ from: names[index], to }));
-    assert.deepEqual(recentTransitions.map(({ from, to }) => ({ from, to })), changes.slice(-20));
-    assert.equal(this.#told, reference.diary.length - 1);
+    const transitions = reference.transitions();
+    assert.deepEqual(recentTransitions, transitions.slice(-20));
+    assert.deepEqual(this.#told, transitions);
   }
 }
 

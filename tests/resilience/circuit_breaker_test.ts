@@ -194,18 +194,18 @@ Deno.test("breaker: a probe of an earlier half-open period is late in the next o
   assert.equal(state(), "half_open");
 });
 
-Deno.test("breaker: peek says what admit would, takes nothing and counts nothing", () => {
+Deno.test("breaker: precheck answers as admit would and takes nothing; its refusals count as refusals", () => {
   const { clock, breaker, call, state } = setUp();
-  assert.deepEqual(breaker.peek(), { ok: true });
+  assert.deepEqual(breaker.precheck(), { ok: true });
   call("failure", 3);
-  assert.deepEqual(breaker.peek(), { ok: false, retryAfterMs: 100, state: "open" });
+  assert.deepEqual(breaker.precheck(), { ok: false, retryAfterMs: 100, state: "open" });
   clock.advance(100);
-  assert.deepEqual([breaker.peek(), breaker.peek()], [{ ok: true }, { ok: true }]);
+  assert.deepEqual([breaker.precheck(), breaker.precheck()], [{ ok: true }, { ok: true }]);
   assert.equal(state(), "open");
   breaker.admit();
-  assert.deepEqual(breaker.peek(), { ok: false, retryAfterMs: 1_000, state: "half_open" });
+  assert.deepEqual(breaker.precheck(), { ok: false, retryAfterMs: 1_000, state: "half_open" });
   const { calls, rejections } = breaker.statistics();
-  assert.deepEqual({ calls, rejections }, { calls: 4, rejections: 0 });
+  assert.deepEqual({ calls, rejections }, { calls: 4, rejections: 2 });
 });
 
 Deno.test("breaker: forced open, it refuses until an operator ends that", () => {
@@ -319,7 +319,7 @@ Deno.test("breaker: the defaults", () => {
     const admission = breaker.admit();
     if (admission.ok) admission.ticket.record("failure");
   }
-  assert.deepEqual(breaker.peek(), { ok: false, retryAfterMs: 60_000, state: "open" });
+  assert.deepEqual(breaker.precheck(), { ok: false, retryAfterMs: 60_000, state: "open" });
 });
 
 Deno.test("breaker: jitter makes an open period shorter or longer by its fraction, and no more", () => {
@@ -341,9 +341,9 @@ Deno.test("breaker: jitter makes an open period shorter or longer by its fractio
       assert(retryAfterMs <= Math.ceil(recoveryTimeoutMs * (1 + jitter)));
       assert(chance < 0.5 ? retryAfterMs <= recoveryTimeoutMs : retryAfterMs >= recoveryTimeoutMs);
       clock.advance(retryAfterMs - 1);
-      assert.equal(breaker.peek().ok, false);
+      assert.equal(breaker.precheck().ok, false);
       clock.advance(1);
-      assert.equal(breaker.peek().ok, true);
+      assert.equal(breaker.precheck().ok, true);
     },
   ));
 });

@@ -4,12 +4,19 @@ import { type Acquired, Semaphore } from "../../src/resilience/semaphore.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { CountedAbortController } from "./counted_signal.ts";
 
+/** Time moves in steps of this: a real clock does not keep to whole milliseconds. */
+const TICK_MS = 0.25;
+
+/** `shared` is the signal of the caller before, if it had one. */
+type SignalKind = "none" | "live" | "shared" | "aborted";
+
 /** What one caller should have seen; the reference keeps them all, in the order in which they came. */
 interface Expected {
   status: "waiting" | "running" | "released" | "queue_full" | "wait_timeout" | "aborted";
   readonly cameMs: number;
   readonly deadlineMs: number;
-  readonly hasSignal: boolean;
+  /** Callers with the same number share an abort signal; null for one without. */
+  readonly signalId: number | null;
   grantedMs: number;
   retryAfterMs: number;
 }
@@ -26,12 +33,12 @@ class ReferenceSemaphore {
     return this.callers.filter((caller) => caller.status === status).length;
   }
 
-  acquire(signal: "none" | "live" | "aborted", maxWaitMs: number | undefined): void {
+  acquire(signal: SignalKind, signalId: number | null, maxWaitMs: number | undefined): void {
     const caller: Expected = {
       status: "waiting",
       cameMs: this.#nowMs,
       deadlineMs: this.#nowMs + (maxWaitMs ?? Infinity),
-      hasSignal: signal !== "none",
+      signalId,
       grantedMs: NaN,
       retryAfterMs: NaN,
     };
@@ -49,13 +56,17 @@ class ReferenceSemaphore {
     this.settle();
   }
 
-  abort(caller: Expected): void {
-    if (caller.status === "waiting") caller.status = "aborted";
+  /** Ends the waits of all who share a signal; `freed` is a permit that one of its listeners gives back. */
+  abort(signalId: number, freed: Expected | undefined): void {
+    for (const caller of this.callers) {
+      if (caller.signalId === signalId && caller.status === "waiting") caller.status = "aborted";
+    }
+    if (freed !== undefined) this.release(freed);
   }
 
   advance(ms: number): void {
-    for (; ms > 0; ms--) {
-      this.#nowMs++;
+    for (; ms > 0; ms -= TICK_MS) {
+      this.#nowMs += TICK_MS;
       for (const caller of this.callers) {
         if (caller.status !== "waiting" || caller.deadlineMs > this.#nowMs) continue;
         caller.status = "aborted"; // Whoever leaves is not ahead of a newcomer.
@@ -86,10 +97,11 @@ class ReferenceSemaphore {
 type Command =
   | {
     readonly kind: "acquire";
-    readonly signal: "none" | "live" | "aborted";
+    readonly signal: SignalKind;
     readonly maxWaitMs: number | null;
   }
-  | { readonly kind: "release" | "release_again" | "abort"; readonly nth: number }
+  | { readonly kind: "release" | "release_again"; readonly nth: number }
+  | { readonly kind: "abort"; readonly nth: number; readonly freesNth: number | null }
   | { readonly kind: "advance"; readonly ms: number }
   | { readonly kind: "setLimits"; readonly permits: number | null; readonly maxQueue: number | null };
 
@@ -100,16 +112,25 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("acquire" as const),
       signal: fc.oneof(
-        { weight: 9, arbitrary: fc.constantFrom("none" as const, "live" as const) },
-        { weight: 1, arbitrary: fc.constant("aborted" as const) },
+        { weight: 9, arbitrary: fc.constantFrom<SignalKind>("none", "live", "shared") },
+        { weight: 1, arbitrary: fc.constant<SignalKind>("aborted") },
       ),
       maxWaitMs: fc.option(fc.nat({ max: 20 })),
     }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("release" as const), nth }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("release_again" as const), nth }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("abort" as const), nth }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("advance" as const), ms: fc.nat({ max: 8 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("abort" as const), nth, freesNth: fc.option(nth) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("advance" as const),
+      ms: fc.nat({ max: 32 }).map((n) => n * TICK_MS),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -122,6 +143,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 interface Actual {
   readonly controller: CountedAbortController;
+  /** What the first listener of the signal does, before the semaphore's own. */
+  onAbort: () => void;
   answer: Acquired | undefined;
 }
 
@@ -148,15 +171,9 @@ class Comparison {
       case "release_again":
         this.#permitOf(this.#pick("released", command.nth))?.release();
         break;
-      case "abort": {
-        const index = command.nth % Math.max(1, this.#actual.length);
-        const expected = this.#reference.callers[index];
-        if (expected?.hasSignal) {
-          this.#reference.abort(expected);
-          this.#actual[index]?.controller.abort();
-        }
+      case "abort":
+        this.#abort(command.nth % Math.max(1, this.#actual.length), command.freesNth);
         break;
-      }
       case "advance":
         this.#reference.advance(command.ms);
         this.#clock.advance(command.ms);
@@ -211,16 +228,35 @@ class Comparison {
     assert.equal(this.#clock.pending, 0);
   }
 
-  #acquire(signal: "none" | "live" | "aborted", maxWaitMs: number | undefined): void {
-    const controller = new CountedAbortController();
+  #acquire(signal: SignalKind, maxWaitMs: number | undefined): void {
+    const before = this.#actual.at(-1)?.controller;
+    const shared = signal === "shared" && before?.signal.aborted === false ? before : undefined;
+    const controller = shared ?? new CountedAbortController();
     if (signal === "aborted") controller.abort();
-    const actual: Actual = { controller, answer: undefined };
+    const actual: Actual = { controller, onAbort: () => {}, answer: undefined };
+    // On the prototype's method, so that it is not counted as one of the semaphore's.
+    AbortSignal.prototype.addEventListener.call(controller.signal, "abort", () => actual.onAbort());
     this.#actual.push(actual);
-    this.#reference.acquire(signal, maxWaitMs);
+    const signalId = signal === "none"
+      ? null
+      : this.#actual.findIndex((each) => each.controller === controller);
+    this.#reference.acquire(signal, signalId, maxWaitMs);
     this.#semaphore.acquire({
       ...(signal === "none" ? {} : { signal: controller.signal }),
       ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
     }).then((answer) => actual.answer = answer);
+  }
+
+  /** Aborts a caller's signal, if it has one; a listener of that signal may give a permit back. */
+  #abort(index: number, freesNth: number | null): void {
+    const signalId = this.#reference.callers[index]?.signalId ?? null;
+    const actual = this.#actual[index];
+    if (signalId === null || actual === undefined || actual.controller.signal.aborted) return;
+    const freedIndex = freesNth === null ? -1 : this.#pick("running", freesNth);
+    const permit = this.#permitOf(freedIndex);
+    this.#reference.abort(signalId, permit === undefined ? undefined : this.#reference.callers[freedIndex]);
+    actual.onAbort = () => permit?.release();
+    actual.controller.abort();
   }
 
   /** Releases a caller's permit, unless its promise has not handed it over yet. */
@@ -255,8 +291,9 @@ class Comparison {
       waiting.filter((caller) => caller.deadlineMs < Infinity).length,
       "timers",
     );
-    const listeners = this.#actual.reduce((sum, { controller }) => sum + controller.listeners, 0);
-    assert.equal(listeners, waiting.filter((caller) => caller.hasSignal).length, "listeners");
+    const controllers = new Set(this.#actual.map(({ controller }) => controller));
+    const listeners = [...controllers].reduce((sum, controller) => sum + controller.listeners, 0);
+    assert.equal(listeners, waiting.filter((caller) => caller.signalId !== null).length, "listeners");
   }
 }
 

@@ -158,6 +158,21 @@ Deno.test("semaphore: an abort before the release, in the same tick, passes the 
   assert.equal(semaphore.running, 1);
 });
 
+Deno.test("semaphore: a permit that the abort itself sets free goes past those who share the signal", async () => {
+  const { semaphore, take } = setUp(1, 5);
+  const a = await take("a");
+  const controller = new CountedAbortController();
+  // This listener comes before the semaphore's own, as that of a running call does.
+  controller.signal.addEventListener("abort", () => a.release(), { once: true });
+  const b = semaphore.acquire({ signal: controller.signal });
+  const c = take("c");
+  controller.abort();
+  assert.deepEqual([semaphore.running, semaphore.queued], [1, 0]);
+  assert.deepEqual(await b, { ok: false, code: "aborted" });
+  (await c).release();
+  assert.equal(semaphore.running, 0);
+});
+
 Deno.test("semaphore: a wait ends at its deadline and not before", async () => {
   const { clock, semaphore, take } = setUp(1, 5);
   await take("a");
