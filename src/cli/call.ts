@@ -70,6 +70,7 @@ async function answerOnce(engine: Engine, tool: string, request: RunRequest, io:
     const terminal = ownTerminal(io.stderr);
     return await engine.pipeline.run(tool, request, {
       signal: cancelled.signal,
+      client: "cli",
       mayIntrude: true,
       ...(terminal !== null && { ask: askAt(terminal) }),
     });

@@ -12,12 +12,7 @@ import type { Setup } from "./setup.ts";
 /** Serves the client at the other end of standard input and output. */
 export async function listenStdio(setup: Setup, engine: Engine): Promise<Listener> {
   const { policy, config } = setup;
-  const service = new McpService({
-    ...engine,
-    policy,
-    maxTextBytes: config.mcp.max_text_bytes,
-    mayIntrude: true,
-  });
+  const service = new McpService({ ...engine, policy, maxTextBytes: config.mcp.max_text_bytes });
   const connection = await serveStdio(service);
   return { place: "stdio", ended: connection.closed, close: connection.close };
 }

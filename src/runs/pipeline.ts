@@ -68,6 +68,8 @@ export type RunAnswer =
 export interface RunContext extends LeaveOfCaller {
   /** Aborting it cancels the run, wherever it is. */
   readonly signal: AbortSignal;
+  /** Who asks: `stdio`, `cli`, over HTTP the name of the token or, without tokens, the address. */
+  readonly client: string;
   readonly onOutput?: OutputListener;
 }
 

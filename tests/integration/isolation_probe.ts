@@ -79,7 +79,7 @@ const more = {
 const answer = await engine.pipeline.run(
   "curl",
   { target: "http://127.0.0.1:9/", parameters: { max_time: 5 } },
-  { signal: AbortSignal.timeout(10_000), mayIntrude: true },
+  { signal: AbortSignal.timeout(10_000), client: "test", mayIntrude: true },
 );
 await engine.close();
 const report = { before, threads, after, more, answer, sources, stateFolder: setup.stateFolder, libc };

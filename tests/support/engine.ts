@@ -213,7 +213,12 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     executor: executors.get("probe") ?? new FakeExecutor(),
     executors,
     run: (request = { target: "10.0.0.5" }, context = {}, tool = "probe") =>
-      pipeline.run(tool, request, { signal: new AbortController().signal, mayIntrude: true, ...context }),
+      pipeline.run(tool, request, {
+        signal: new AbortController().signal,
+        client: "test",
+        mayIntrude: true,
+        ...context,
+      }),
   };
 }
 
