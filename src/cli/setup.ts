@@ -23,7 +23,10 @@ export interface Setup {
   readonly policy: TargetPolicy;
   /** The configuration file that was read, or null. */
   readonly configFile: string | null;
-  /** Where a configuration file is looked for, and the folders of manifests and word lists: what must be readable. */
+  /**
+   * Where a configuration file is looked for, the folders of manifests and word lists, and the file of tokens: what
+   * must be readable.
+   */
   readonly readable: readonly string[];
   /** The folder for state; null when there is no home for it. */
   readonly stateFolder: string | null;
@@ -59,6 +62,7 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
       ...(location === null ? [] : [location.path]),
       ...config.tools.dirs,
       ...config.tools.wordlist_dirs,
+      ...(config.auth.tokens_file === undefined ? [] : [config.auth.tokens_file]),
     ],
     stateFolder: state,
     logFile: log === undefined ? null : { path: log, maxBytes, backups },
@@ -74,7 +78,7 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
 export function readManifests(folders: readonly string[], io: Io): ManifestFile[] {
   return folders.flatMap((folder) => {
     const names = reading(folder, io, () => listFolder(folder));
-    if (names === null) throw failed([plain(folder, "there is no such folder of manifests")], io);
+    if (names === null) throw failed([unplaced(folder, "there is no such folder of manifests")], io);
     return names.filter(isManifestFile).sort().map((name) => {
       const file = `${folder}/${name}`;
       return { file, bytes: reading(file, io, () => Deno.readFileSync(file)) };
@@ -86,15 +90,17 @@ function reading<T>(path: string, io: Io, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw failed([plain(path, `cannot be read: ${(error as Error).message}`)], io);
+    throw failed([unplaced(path, `cannot be read: ${(error as Error).message}`)], io);
   }
 }
 
-function plain(file: string, message: string): Diagnostic {
+/** A mistake without a place in the file. */
+export function unplaced(file: string, message: string): Diagnostic {
   return { file, line: null, column: null, path: "", message };
 }
 
-function failed(diagnostics: readonly Diagnostic[], io: Io): Exit {
+/** Says all that is wrong, one line each; what it gives is to be thrown. */
+export function failed(diagnostics: readonly Diagnostic[], io: Io): Exit {
   for (const diagnostic of diagnostics) io.stderr(`${formatDiagnostic(diagnostic)}\n`);
   return new Exit(EXIT.usage);
 }

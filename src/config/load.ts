@@ -140,6 +140,7 @@ const PATH_KEYS = [
   ["tools", "wordlist_dirs"],
   ["confinement", "state_dir"],
   ["logging", "file"],
+  ["auth", "tokens_file"],
 ] as const;
 
 /** A checked layer with its paths taken relative to `folder`: the file's own, or the working folder. */

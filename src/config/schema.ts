@@ -126,6 +126,12 @@ const logging = z.strictObject({
   backup_count: z.int().min(0).max(100).default(5).describe("Earlier log files that are kept"),
 });
 
+const auth = z.strictObject({
+  tokens_file: path.optional().describe(
+    "Tokens of callers over HTTP, in lines NAME SCOPE[,SCOPE] TOKEN; mode 0600. Without it, loopback only",
+  ),
+});
+
 const mcp = z.strictObject({
   max_text_bytes: bytes(1024, 1_048_576).default(16_384).describe(
     "Bytes of program output shown in one answer",
@@ -143,6 +149,7 @@ export const configSchema = z.strictObject({
   limits: limits.prefault({}),
   confinement: confinement.prefault({}),
   logging: logging.prefault({}),
+  auth: auth.prefault({}),
   mcp: mcp.prefault({}),
 });
 

@@ -45,6 +45,7 @@ Deno.test("config: the defaults are the contract's", () => {
     limits: { memory_mb: 512, open_files: 256, file_size_mb: 64 },
     confinement: { tier: "auto", kill_grace_sec: 1, on_flood: "drain" },
     logging: { level: "info", format: "auto", max_file_bytes: 10_485_760, backup_count: 5 },
+    auth: {},
     mcp: { max_text_bytes: 16_384, max_sessions: 64, session_idle_sec: 1800 },
   });
 });
@@ -79,6 +80,7 @@ const RANGES: readonly (readonly [string, string, readonly unknown[], readonly u
   ["logging", "file", ["/var/log/b.log", "b.log"], ["", "a\nb", true]],
   ["logging", "max_file_bytes", [1024, 1_073_741_824], [1023, 1_073_741_825]],
   ["logging", "backup_count", [0, 100], [-1, 101]],
+  ["auth", "tokens_file", ["/etc/bulkhead/tokens", "tokens"], ["", "a\nb", "a\0b", null, true]],
   ["mcp", "max_text_bytes", [1024, 1_048_576], [0, 1023]],
 ];
 
