@@ -44,7 +44,7 @@ export const run: Command = async (invocation) => {
   // Of an unknown tool the pipeline says so; its parameters have no types to be read by.
   const parameters = readParameters(tool === undefined ? [] : options.param, tool);
   if (!parameters.ok) return refused(parameters.refusal, options.json, io);
-  const engine = startEngine(setup, options.tool, io);
+  const engine = startEngine(setup, null, options.tool, io);
   const request: RunRequest = {
     parameters: parameters.value,
     ...(options.target !== undefined && { target: options.target }),
@@ -69,8 +69,8 @@ async function answerOnce(engine: Engine, tool: string, request: RunRequest, io:
     await engine.confined();
     const terminal = ownTerminal(io.stderr);
     return await engine.pipeline.run(tool, request, {
-      client: "cli",
       signal: cancelled.signal,
+      client: "cli",
       mayIntrude: true,
       ...(terminal !== null && { ask: askAt(terminal) }),
     });

@@ -10,12 +10,13 @@ import { unenforced } from "../runs/unenforced.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
 import { configFlags, configOptions } from "./options.ts";
+import { readTokens } from "./read_tokens.ts";
 import { readSetup } from "./setup.ts";
 
 const parser = object(configOptions);
 
 /** The command. */
-export const run: Command = (invocation) => {
+export const run: Command = async (invocation) => {
   const { io } = invocation;
   const setup = readSetup(configFlags(readArguments(parser, invocation)), io);
   for (const { tool } of setup.tools) {
@@ -23,10 +24,12 @@ export const run: Command = (invocation) => {
       io.stderr(`${tool.file}: warning: declared, but not enforced: ${text}\n`);
     }
   }
+  const tokens = await readTokens(setup, io);
   const enabled = setup.tools.filter((tool) => tool.enabled).length;
   io.stdout(
     `configuration: ${setup.configFile ?? "defaults"}: ok\n` +
       `manifests: ${plural(setup.tools.length, "tool")}, ${enabled} enabled: ok\n` +
+      (tokens === null ? "" : `tokens: ${tokens.size}: ok\n`) +
       `allowed targets: ${setup.policy.describe()}\n`,
   );
   return EXIT.ok;

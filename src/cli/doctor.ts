@@ -34,7 +34,7 @@ export const run: Command = async (invocation) => {
   const options = readArguments(parser, invocation);
   const setup = readSetup(configFlags({ ...options, logLevel: options.logLevel ?? "warning" }), io);
   const uid = ownUser();
-  const engine = startEngine(setup, null, io);
+  const engine = startEngine(setup, null, null, io);
   let report: Report;
   try {
     report = await examine(engine, setup, uid);

@@ -13,9 +13,13 @@ import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import { systemClock } from "../core/clock.ts";
+import type { Tokens } from "../http/tokens.ts";
 import { type LogSettings, setUpLogging, standardError } from "../logging/setup.ts";
+import { Registry as MetricRegistry } from "../metrics/registry.ts";
+import { RunMetrics } from "../metrics/run_metrics.ts";
 import type { Endpoint, FileFact } from "../policy/facts.ts";
 import type { BreakerTransition } from "../resilience/circuit_breaker.ts";
+import { measure, readTools } from "../runs/measure.ts";
 import { Pipeline } from "../runs/pipeline.ts";
 import { Resolver } from "../runs/resolver.ts";
 import { Registry } from "../runs/registry.ts";
@@ -33,6 +37,7 @@ export interface Engine {
   readonly registry: Registry;
   readonly toolbox: Toolbox;
   readonly pipeline: Pipeline;
+  readonly metrics: MetricRegistry;
   readonly confinement: Confinement;
   /** What the machine has for the setup that is in effect. */
   readonly found: Found;
@@ -43,11 +48,11 @@ export interface Engine {
   /** Says where the server itself listens: nothing is aimed there. */
   listens(endpoint: Endpoint): void;
   /**
-   * Has a setup take effect, with what the machine has for it, all at once.
+   * Has a setup and tokens take effect, with what the machine has for it, all at once.
    *
    * @param changed the paths of files that are others than before
    */
-  apply(setup: Setup, found: Found, changed: ReadonlySet<string>): void;
+  apply(setup: Setup, tokens: Tokens | null, found: Found, changed: ReadonlySet<string>): void;
   /** Gives up every permission of this thread. The listener, if there is one, is bound before. */
   seal(): Promise<void>;
   /**
@@ -74,10 +79,11 @@ export function findPrograms(setup: Pick<Setup, "config" | "tools" | "policy">, 
 /**
  * Starts the engine.
  *
+ * @param tokens those of callers over HTTP, or null
  * @param only the one tool that is wanted, or null for all
  * @throws {Exit} with 2 when there is nowhere to keep state
  */
-export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
+export function startEngine(setup: Setup, tokens: Tokens | null, only: string | null, io: Io): Engine {
   const machine = machineOfNow(setup, { askPermission: true });
   let found = findPrograms(setup, machine);
   // Every path that may have been granted for a tool, found there or not.
@@ -103,7 +109,9 @@ export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
     names.use(program === null ? null : confine(program), whyNot);
   useResolver(found.resolver);
   let ownListener: Endpoint | null = null;
-  const inEffect = new InEffect(setup);
+  const inEffect = new InEffect(setup, tokens, systemClock);
+  const metrics = new MetricRegistry();
+  const runMetrics = new RunMetrics(metrics, (name) => registry.tools.has(name));
   const registry = new Registry(found.tools, {
     clock: systemClock,
     random: Math.random,
@@ -113,8 +121,12 @@ export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
       return tool?.availability.available ? confine(toConfine(tool, tool.availability)) : null;
     },
     retire: (name) => confinement.release(name),
-    onTransition: logTransition,
+    onTransition: (tool, transition) => {
+      logTransition(tool, transition);
+      runMetrics.recordTransition(tool, transition.to);
+    },
   });
+  runMetrics.observe(() => readTools(registry.tools));
   const pipeline = new Pipeline({
     toolbox: registry.tools,
     rules: () => inEffect.rules,
@@ -128,13 +140,14 @@ export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
       const { tier, kernel } = await confinement.decided;
       return { tier, treeCeilings: kernel?.cgroup ?? [] };
     },
-    record: () => {},
+    record: (answered) => measure(runMetrics, answered),
   });
   return {
     inEffect,
     registry,
     toolbox: registry.tools,
     pipeline,
+    metrics,
     confinement,
     get found() {
       return found;
@@ -144,10 +157,10 @@ export function startEngine(setup: Setup, only: string | null, io: Io): Engine {
     listens(endpoint) {
       ownListener = endpoint;
     },
-    apply(next, foundNow, changed) {
+    apply(next, nextTokens, foundNow, changed) {
       const before = found;
       found = foundNow;
-      inEffect.replace(next);
+      inEffect.replace(next, nextTokens);
       registry.update(found.tools, changedTools(before.tools, found.tools, changed));
       if (isOther(before.resolver, found.resolver, changed)) useResolver(found.resolver);
       pipeline.refresh();

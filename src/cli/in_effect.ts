@@ -1,20 +1,37 @@
 /**
- * What is in effect: the configuration, and what each run goes by. A reload puts another in its place, as a whole.
+ * What is in effect: the configuration, the tokens, and what each run goes by. A reload puts others in their place, as a
+ * whole.
  *
  * @module
  */
-import { pipelineSettings } from "../config/settings.ts";
+import type { Config } from "../config/schema.ts";
+import { pipelineSettings, rateSettings } from "../config/settings.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Tokens } from "../http/tokens.ts";
+import { RateLimiter } from "../resilience/rate_limiter.ts";
 import type { Rules } from "../runs/pipeline.ts";
 import type { Setup } from "./setup.ts";
 
-/** The setup of now. */
-export class InEffect {
-  #setup: Setup;
-  #rules: Rules;
+/**
+ * Clients, with each tool that they use, whose rates are told apart; all beyond share one. A client is a transport, an
+ * address or a token, so there are few.
+ */
+const MAX_RATE_KEYS = 10_000;
 
-  constructor(setup: Setup) {
+/** What holds now. */
+export class InEffect {
+  readonly #clock: Clock;
+  #setup: Setup;
+  #tokens: Tokens | null;
+  #rules: Rules;
+  /** Made when it is first needed; it remembers what was taken over every reload. */
+  #rateLimiter: RateLimiter | null = null;
+
+  constructor(setup: Setup, tokens: Tokens | null, clock: Clock) {
+    this.#clock = clock;
     this.#setup = setup;
-    this.#rules = rulesOf(setup);
+    this.#tokens = tokens;
+    this.#rules = this.#rulesOf(setup);
   }
 
   /** The setup. */
@@ -22,18 +39,32 @@ export class InEffect {
     return this.#setup;
   }
 
+  /** The tokens of callers over HTTP; null where there are none. */
+  get tokens(): Tokens | null {
+    return this.#tokens;
+  }
+
   /** What runs go by: the same object until something has changed. */
   get rules(): Rules {
     return this.#rules;
   }
 
-  /** Puts another setup in the place of the one before. */
-  replace(setup: Setup): void {
+  /** Puts others in the place of those before. */
+  replace(setup: Setup, tokens: Tokens | null): void {
     this.#setup = setup;
-    this.#rules = rulesOf(setup);
+    this.#tokens = tokens;
+    this.#rules = this.#rulesOf(setup);
   }
-}
 
-function rulesOf({ policy, config }: Setup): Rules {
-  return { policy, settings: { ...pipelineSettings(config), rateLimiter: null } };
+  #rulesOf({ policy, config }: Setup): Rules {
+    return { policy, settings: { ...pipelineSettings(config), rateLimiter: this.#limiterFor(config) } };
+  }
+
+  #limiterFor(config: Config): RateLimiter | null {
+    const limits = rateSettings(config);
+    if (limits === null) return null;
+    this.#rateLimiter ??= new RateLimiter({ ...limits, maxKeys: MAX_RATE_KEYS, clock: this.#clock });
+    this.#rateLimiter.configure(limits);
+    return this.#rateLimiter;
+  }
 }

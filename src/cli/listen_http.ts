@@ -4,23 +4,30 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { httpSettings, listenerSettings, mcpSettings } from "../config/settings.ts";
+import { workerSourceFolder } from "../confinement/permissions.ts";
+import { httpSettings, listenerSettings, mcpSettings, metricsSettings } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { makeHttpApp } from "../http/app.ts";
 import { originRules } from "../http/origin_check.ts";
 import { HttpSessions } from "../mcp/http_sessions.ts";
 import { McpService } from "../mcp/service.ts";
+import { renderMetrics } from "../metrics/text_format.ts";
+import { RateLimiter } from "../resilience/rate_limiter.ts";
 import { parseAddress } from "../policy/address.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
 import type { Engine } from "./engine.ts";
 import type { Listener } from "./listener.ts";
+
+/** Wrong tokens: ten at once from one address, then one in five seconds. */
+const WRONG_TOKENS = { perSecond: 0.2, burst: 10, maxKeys: 1000 } as const;
 
 const logger = getLogger(["bulkhead", "http"]);
 
 /**
  * Binds the listener.
  *
- * @param host a loopback address
+ * @param host the address to listen on; one of loopback where there are no tokens
+ * @param tokens the tokens that are good when it is asked; null when no file of them is configured
  * @param sealed until it resolves, requests wait: none is served by a thread that still holds permissions
  * @throws {Exit} with 2 when the port is in use or may not be bound
  */
@@ -36,8 +43,6 @@ export function listenHttp(
     ...engine,
     policy,
     maxTextBytes: () => mcpSettings(inEffect.setup.config).maxTextBytes,
-    client: "http",
-    mayIntrude: false,
   });
   const sessions = new HttpSessions(service, () => mcpSettings(inEffect.setup.config), systemClock);
   let { port } = listenerSettings(inEffect.setup.config);
@@ -50,10 +55,15 @@ export function listenHttp(
       return originRules(host, port, allowedHosts, allowedOrigins);
     },
     maxBodyBytes: () => httpSettings(inEffect.setup.config).maxBodyBytes,
+    tokens: () => inEffect.tokens,
+    wrongTokens: new RateLimiter({ ...WRONG_TOKENS, clock: systemClock }),
+    admin: engine.registry,
+    metrics: () =>
+      metricsSettings(inEffect.setup.config).metricsEnabled ? renderMetrics(engine.metrics) : null,
   });
-  const serve = async (request: Request) => {
+  const serve = async (request: Request, { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>) => {
     await sealed;
-    return await app.fetch(request);
+    return await app.fetch(request, { peer: remoteAddr.hostname });
   };
   const http = bind(host, port, serve, io);
   port = http.addr.port;
@@ -74,10 +84,15 @@ export function listenHttp(
   };
 }
 
+/** What to do where listening is not permitted. */
+const MAY_LISTEN = workerSourceFolder() === null
+  ? "this executable may listen on loopback only; put a proxy in front of it, or start from source"
+  : "start with the flags that `bulkhead permissions --transport http` prints";
+
 function bind(
   hostname: string,
   port: number,
-  handler: (request: Request) => Response | Promise<Response>,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
   io: Io,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {
@@ -94,7 +109,7 @@ function bind(
     const why = error instanceof Deno.errors.AddrInUse
       ? "the port is in use; choose another with --port, or 0 for a free one"
       : error instanceof Deno.errors.NotCapable
-      ? "the permission is missing; start with the flags that `bulkhead permissions --transport http` prints"
+      ? `the permission is missing; ${MAY_LISTEN}`
       : (error as Error).message;
     io.stderr(`cannot listen on ${hostname} port ${port}: ${why}\n`);
     throw new Exit(EXIT.usage);

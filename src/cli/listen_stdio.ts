@@ -16,8 +16,6 @@ export async function listenStdio(engine: Engine): Promise<Listener> {
     ...engine,
     policy: () => inEffect.setup.policy,
     maxTextBytes: () => mcpSettings(inEffect.setup.config).maxTextBytes,
-    client: "stdio",
-    mayIntrude: true,
   });
   const connection = await serveStdio(service);
   return { place: "stdio", ended: connection.closed, close: connection.close };

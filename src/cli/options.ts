@@ -28,7 +28,7 @@ export const serverOptions = {
     description: message`How clients connect.`,
   })),
   host: optional(option("--host", string({ metavar: "ADDRESS" }), {
-    description: message`The loopback address to listen on, with http.`,
+    description: message`The address to listen on, with http; without tokens, one of loopback.`,
   })),
   port: optional(option("--port", string({ metavar: "PORT" }), {
     description: message`The port to listen on, with http; 0 takes a free one.`,

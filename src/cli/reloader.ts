@@ -5,7 +5,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { folderSettings, logSettings } from "../config/settings.ts";
+import { authSettings, folderSettings, logSettings } from "../config/settings.ts";
 import { locateConfig } from "../config/load.ts";
 import type { FileLook, WatchedPaths } from "../confinement/file_look.ts";
 import { survey } from "../confinement/surveyed_files.ts";
@@ -119,17 +119,17 @@ export class Reloader {
   async #reload({ reasons, rereads, changed }: Wish): Promise<Reloaded> {
     const reason = [...reasons].join(", ");
     try {
-      const before = this.#engine.inEffect.setup;
+      const { setup: before, tokens } = this.#engine.inEffect;
       const reread = rereads
-        ? await rereadSetup(before, this.#lookout)
-        : { ok: true, setup: before, changed: [], restart: [] } as const;
+        ? await rereadSetup({ setup: before, tokens }, this.#engine.self.self.uid, this.#lookout)
+        : { ok: true, setup: before, tokens, changed: [], restart: [] } as const;
       if (!reread.ok) return refused(reason, reread.diagnostics);
       const found = await survey(
         (files) => findPrograms(reread.setup, machineLater(this.#engine.self, files)),
         (path, headBytes) => this.#look(path, headBytes),
       );
       const offered = offeredNames(this.#engine.toolbox);
-      this.#engine.apply(reread.setup, found, changed);
+      this.#engine.apply(reread.setup, reread.tokens, found, changed);
       this.#setUpLogging(logSettings(reread.setup.config));
       await this.watch();
       if (rereads) {
@@ -155,9 +155,11 @@ function notGranted(path: string): FileLook {
   return { stat: failed, realPath: failed, head: failed };
 }
 
-function configFiles({ flags, world }: Setup): string[] {
+/** The configuration file, whether it is there or not, and that of tokens. */
+function configFiles({ flags, world, config }: Setup): string[] {
   const location = locateConfig(flags, world);
-  return location === null ? [] : [location.path];
+  const { tokensFile } = authSettings(config);
+  return [...(location === null ? [] : [location.path]), ...(tokensFile === null ? [] : [tokensFile])];
 }
 
 function manifestFolders({ config }: Setup): readonly string[] {

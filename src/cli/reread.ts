@@ -7,14 +7,20 @@
 import { isManifestFile, type ManifestFile } from "../catalog/load.ts";
 import { compareConfigs, keepUntilRestart } from "../config/changes.ts";
 import { loadConfig, locateConfig } from "../config/load.ts";
-import { folderSettings } from "../config/settings.ts";
+import { authSettings, folderSettings } from "../config/settings.ts";
+import type { FileRead } from "../confinement/file_look.ts";
 import type { Diagnostic } from "../documents/diagnostics.ts";
+import { parseTokens, type Tokens } from "../http/tokens.ts";
+import { objectionToTokensFile } from "../http/tokens_file.ts";
+import { noTokensFile } from "./read_tokens.ts";
 import { assembleSetup, cannotRead, noFolder, type Setup } from "./setup.ts";
 
 /** Files, asked about through the scribe. Both reject with the reason when they may not be read. */
 export interface SetupFiles {
   /** The file's bytes, or null when there is none. */
   readFile(path: string): Promise<Uint8Array | null>;
+  /** The file's bytes, with what must be known of a file of secrets; or null when there is none. */
+  readFileWithFacts(path: string): Promise<FileRead | null>;
   /** The names in a folder, or null when there is no such folder. */
   listFolder(path: string): Promise<readonly string[] | null>;
 }
@@ -24,6 +30,7 @@ export type Reread =
   | {
     readonly ok: true;
     readonly setup: Setup;
+    readonly tokens: Tokens | null;
     /** The keys whose values differ from those in effect. */
     readonly changed: readonly string[];
     /** Those of them that stay as they are until the server is started again. */
@@ -31,19 +38,27 @@ export type Reread =
   }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** Ends the reading of manifests with what is wrong. */
+/** Ends the reading with what is wrong. */
 class Unreadable extends Error {
-  constructor(readonly diagnostic: Diagnostic) {
-    super(diagnostic.message);
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(...diagnostics: readonly Diagnostic[]) {
+    super(diagnostics[0]?.message);
+    this.diagnostics = diagnostics;
   }
 }
 
 /**
  * Reads everything again. What cannot change while the server runs is kept as it was.
  *
- * @param before what is in effect
+ * @param before what is in effect; where there are no tokens, none can come without a restart
+ * @param ownUid the user that the server belongs to, or null when it cannot be told
  */
-export async function rereadSetup(before: Setup, files: SetupFiles): Promise<Reread> {
+export async function rereadSetup(
+  { setup: before, tokens }: { readonly setup: Setup; readonly tokens: Tokens | null },
+  ownUid: number | null,
+  files: SetupFiles,
+): Promise<Reread> {
   const { flags } = before;
   try {
     const location = locateConfig(flags, before.world);
@@ -54,9 +69,11 @@ export async function rereadSetup(before: Setup, files: SetupFiles): Promise<Rer
     const config = keepUntilRestart(before.config, loaded.config);
     const manifests = await readManifests(folderSettings(config).manifestFolders, files);
     const assembled = assembleSetup(flags, before.world, { ...loaded, config }, manifests);
-    return assembled.ok ? { ok: true, setup: assembled.setup, changed, restart } : assembled;
+    if (!assembled.ok) return assembled;
+    const tokensNow = tokens === null ? null : await readTokensAgain(assembled.setup, ownUid, files);
+    return { ok: true, setup: assembled.setup, tokens: tokensNow, changed, restart };
   } catch (error) {
-    if (error instanceof Unreadable) return { ok: false, diagnostics: [error.diagnostic] };
+    if (error instanceof Unreadable) return { ok: false, diagnostics: error.diagnostics };
     throw error;
   }
 }
@@ -75,6 +92,22 @@ async function readManifests(folders: readonly string[], files: SetupFiles): Pro
     }
   }
   return manifests;
+}
+
+/** Each time with the same demands on the file: one that others can read by now is not taken. */
+async function readTokensAgain(
+  { config }: Setup,
+  ownUid: number | null,
+  files: SetupFiles,
+): Promise<Tokens> {
+  const file = authSettings(config).tokensFile!;
+  const read = await reading(file, (path) => files.readFileWithFacts(path));
+  if (read === null) throw new Unreadable(noTokensFile(file));
+  const objection = objectionToTokensFile(file, { ...read, isFile: true }, ownUid);
+  if (objection !== null) throw new Unreadable(objection);
+  const parsed = await parseTokens(read.bytes, file);
+  if (!parsed.ok) throw new Unreadable(...parsed.diagnostics);
+  return parsed.tokens;
 }
 
 async function reading<T>(path: string, read: (path: string) => Promise<T>): Promise<T> {

@@ -6,7 +6,8 @@
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core";
 import { listenerSettings, stopSettings } from "../config/settings.ts";
-import { parseAddress } from "../policy/address.ts";
+import type { Tokens } from "../http/tokens.ts";
+import { type Address, parseAddress } from "../policy/address.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
 import { isOffered } from "../runs/toolbox.ts";
 import { readArguments } from "./arguments.ts";
@@ -14,6 +15,7 @@ import { type Command, EXIT, Exit, type Io } from "./command.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import type { Listener } from "./listener.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
+import { readTokens } from "./read_tokens.ts";
 import { Reloader } from "./reloader.ts";
 import { readSetup } from "./setup.ts";
 
@@ -28,11 +30,13 @@ export const run: Command = async (invocation) => {
   using signals = new Signals();
   const setup = readSetup(flags, io);
   const { transport, host: named } = listenerSettings(setup.config);
-  const host = transport === "http" ? loopbackHost(named, io) : "";
+  const tokens = transport === "http" ? await readTokens(setup, io) : null;
+  const host = transport === "http" ? listenAddress(named, tokens, io) : "";
+  if (tokens !== null) warnAbout(tokens, host);
   // Each transport brings its own packages; they are loaded while the compartments come up.
   const http = transport === "http" ? import("./listen_http.ts") : null;
   const stdio = transport === "stdio" ? import("./listen_stdio.ts") : null;
-  const engine = startEngine(setup, null, io);
+  const engine = startEngine(setup, tokens, null, io);
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();
   try {
@@ -57,17 +61,31 @@ export const run: Command = async (invocation) => {
   }
 };
 
-/** Without tokens nobody but this machine may connect. */
-function loopbackHost(text: string, io: Io): string {
-  const address = parseAddress(text === LOCALHOST.name ? LOCALHOST.address : text);
-  const isLoopback = address !== null &&
-    (address.family === 4 ? address.value >> 24n === 127n : address.value === 1n);
-  if (isLoopback) return text === LOCALHOST.name ? LOCALHOST.address : text;
-  io.stderr(
-    `server.host: cannot listen on ${JSON.stringify(text)}: this version has no tokens, so it listens on ` +
-      "loopback only; use 127.0.0.1 or ::1\n",
-  );
+/** The address to listen on. Without tokens nobody but this machine may connect. */
+function listenAddress(text: string, tokens: Tokens | null, io: Io): string {
+  const host = text === LOCALHOST.name ? LOCALHOST.address : text;
+  const address = parseAddress(host);
+  const problem = address === null
+    ? "it is not an address; use 127.0.0.1 or ::1"
+    : tokens === null && !isLoopback(address)
+    ? "without auth.tokens_file it listens on loopback only; use 127.0.0.1 or ::1, or configure tokens"
+    : address.value === 0n
+    // What is aimed at the server itself could not be told from what is aimed at the lab.
+    ? "it stands for every address of this machine; name the one to listen on"
+    : null;
+  if (problem === null) return host;
+  io.stderr(`server.host: cannot listen on ${JSON.stringify(text)}: ${problem}\n`);
   throw new Exit(EXIT.usage);
+}
+
+function isLoopback({ family, value }: Address): boolean {
+  return family === 4 ? value >> 24n === 127n : value === 1n;
+}
+
+function warnAbout(tokens: Tokens, host: string): void {
+  if (tokens.size === 0) logger.warn("the file of tokens has none: nobody is let in");
+  if (isLoopback(parseAddress(host)!)) return;
+  logger.warn("tokens cross the network as they are: put a proxy with TLS in front", { host });
 }
 
 function announce(engine: Engine, listener: Listener, io: Io): void {

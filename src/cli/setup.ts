@@ -12,7 +12,13 @@ import {
   locateConfig,
 } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import { folderSettings, logFileSettings, logSettings, targetSettings } from "../config/settings.ts";
+import {
+  authSettings,
+  folderSettings,
+  logFileSettings,
+  logSettings,
+  targetSettings,
+} from "../config/settings.ts";
 import { stateFolder } from "../config/state_folder.ts";
 import { type ConfiguredTool, configureTools } from "../config/tools.ts";
 import type { LogFileSettings } from "../confinement/scribe_protocol.ts";
@@ -30,7 +36,10 @@ export interface Setup {
   readonly policy: TargetPolicy;
   /** The configuration file that was read, or null. */
   readonly configFile: string | null;
-  /** Where a configuration file is looked for, and the folders of manifests and word lists: what must be readable. */
+  /**
+   * Where a configuration file is looked for, the folders of manifests and word lists, and the file of tokens: what
+   * must be readable.
+   */
   readonly readable: readonly string[];
   /** The folder for state; null when there is no home for it. */
   readonly stateFolder: string | null;
@@ -83,6 +92,7 @@ export function assembleSetup(
   const logFile = logFileSettings(config);
   const { manifestFolders, wordListFolders } = folderSettings(config);
   const { allowedTargets, deniedTargets } = targetSettings(config);
+  const { tokensFile } = authSettings(config);
   const setup: Setup = {
     config,
     tools: tools.tools,
@@ -92,6 +102,7 @@ export function assembleSetup(
       ...(location === null ? [] : [location.path]),
       ...manifestFolders,
       ...wordListFolders,
+      ...(tokensFile === null ? [] : [tokensFile]),
     ],
     stateFolder: state,
     logFile,
@@ -128,19 +139,21 @@ function reading<T>(path: string, io: Io, read: () => T): T {
 
 /** A folder of manifests that is not there. */
 export function noFolder(folder: string): Diagnostic {
-  return plain(folder, "there is no such folder of manifests");
+  return unplaced(folder, "there is no such folder of manifests");
 }
 
 /** What cannot be read, with the system's reason. */
 export function cannotRead(path: string, error: unknown): Diagnostic {
-  return plain(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  return unplaced(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
 }
 
-function plain(file: string, message: string): Diagnostic {
+/** A mistake without a place in the file. */
+export function unplaced(file: string, message: string): Diagnostic {
   return { file, line: null, column: null, path: "", message };
 }
 
-function failed(diagnostics: readonly Diagnostic[], io: Io): Exit {
+/** Says all that is wrong, one line each; what it gives is to be thrown. */
+export function failed(diagnostics: readonly Diagnostic[], io: Io): Exit {
   for (const diagnostic of diagnostics) io.stderr(`${formatDiagnostic(diagnostic)}\n`);
   return new Exit(EXIT.usage);
 }

@@ -93,6 +93,11 @@ function givableCapabilities(tier: WantedTier): ReadonlySet<CapabilityName> {
 
 function readHead(path: string, bytes: number): Uint8Array {
   using file = Deno.openSync(path);
+  return readUpTo(file, bytes);
+}
+
+/** The next bytes of a file: `bytes` of them, or fewer when it ends before. */
+export function readUpTo(file: Deno.FsFile, bytes: number): Uint8Array {
   const head = new Uint8Array(bytes);
   let length = 0;
   for (;;) {

@@ -94,7 +94,7 @@ const circuitBreaker = z.strictObject({
 
 const rateLimit = z.strictObject({
   enabled: z.boolean().default(false).describe("Whether runs are limited by client and tool"),
-  per_second: z.number().min(0.01).max(10_000).default(5).describe(
+  per_second: z.number().min(0.01).max(1000).default(5).describe(
     "Runs of one tool that one client may begin each second, on average",
   ),
   burst: z.int().min(1).max(10_000).default(20).describe("Runs that it may begin at once after a rest"),

@@ -1,51 +1,29 @@
 /**
- * The HTTP service: every route of it.
+ * The HTTP service: the checks that stand before every route, and the answers where there is none.
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
 import { type Context, Hono } from "hono";
 import { newId } from "../core/ids.ts";
-import type { Refusal } from "../core/refusal.ts";
-import { escapeControls, escapeControlsInJson, quote } from "../core/text.ts";
-import type { HttpSessions } from "../mcp/http_sessions.ts";
-import type { TargetPolicy } from "../policy/target_policy.ts";
-import { toolInformation } from "../runs/describe_tool.ts";
-import type { Pipeline } from "../runs/pipeline.ts";
-import type { RunRequest } from "../runs/plan.ts";
-import { findTool, type Toolbox } from "../runs/toolbox.ts";
-import { readJsonBody } from "./body.ts";
-import { checkOrigin, type OriginRules } from "./origin_check.ts";
-import { problem, refusalProblem } from "./problem.ts";
+import { quote } from "../core/text.ts";
+import { authorise } from "./authorise.ts";
+import { checkOrigin } from "./origin_check.ts";
+import type { Connection, HttpParts } from "./parts.ts";
+import { methodNotAllowed, notFound, problem } from "./problem.ts";
+import { type Route, ROUTES } from "./routes.ts";
 
-/** What the service stands on. */
-export interface HttpParts {
-  readonly toolbox: Toolbox;
-  readonly policy: () => TargetPolicy;
-  readonly pipeline: Pipeline;
-  readonly sessions: HttpSessions;
-  /** Asked for each request: the port is known only once it is bound. */
-  readonly origins: () => OriginRules;
-  readonly maxBodyBytes: () => number;
-}
+/** The service. A request is handed over together with its {@link Connection}. */
+export type HttpApp = Hono<{ Bindings: Connection }>;
+
+type HttpContext = Context<{ Bindings: Connection }>;
 
 const logger = getLogger(["bulkhead", "http"]);
 
-/** Without tokens callers cannot be told apart. */
-const LOCAL_CLIENT = "http";
-
-/** The paths and the methods that each has. */
-const METHODS: readonly (readonly [RegExp, string])[] = [
-  [/^\/(?:livez|readyz|tools)$/, "GET"],
-  [/^\/tools\/[^/]+$/, "GET"],
-  [/^\/tools\/[^/]+\/execute$/, "POST"],
-  [/^\/mcp$/, "GET, POST, DELETE"],
-];
-
 /** Makes the service; it can be asked without a socket. */
-export function makeHttpApp(parts: HttpParts): Hono {
-  const { toolbox, policy, pipeline, sessions } = parts;
-  const app = new Hono();
+export function makeHttpApp(parts: HttpParts): HttpApp {
+  const app: HttpApp = new Hono<{ Bindings: Connection }>();
+  const routes = ROUTES.filter(({ needs }) => needs === undefined || parts[needs] !== undefined);
 
   app.use(async (context, next) => {
     const refused = checkOrigin(context.req.raw, parts.origins());
@@ -64,51 +42,17 @@ export function makeHttpApp(parts: HttpParts): Hono {
     context.res.headers.set("cache-control", "no-store");
   });
 
-  app.get("/livez", (context) => context.text("ok\n"));
-  app.get(
-    "/readyz",
-    (context) => pipeline.admitting ? context.text("ready\n") : context.text("stopping\n", 503),
+  for (const route of routes) {
+    const path = route.path.replace(/\{([a-z]+)\}/g, ":$1");
+    app.on([...route.methods], path, (context) => answer(context, route, parts));
+    app.all(path, (context) => toKnown(context, parts, () => refuseMethod(context, route)));
+  }
+
+  const paths = routes.map(({ path }) => path);
+  const remedy = `The routes are ${paths.slice(0, -1).join(", ")} and ${paths.at(-1)}.`;
+  app.notFound((context) =>
+    toKnown(context, parts, () => notFound(`there is nothing at ${quote(context.req.path)}`, remedy))
   );
-
-  app.get(
-    "/tools",
-    (context) =>
-      context.json({ tools: [...toolbox.values()].map((entry) => toolInformation(entry, policy())) }),
-  );
-  app.get("/tools/:name", (context) => {
-    const found = findTool(toolbox, context.req.param("name"));
-    if (!found.ok) return refusalProblem(found.refusal, newId());
-    return context.json(toolInformation(found.value, policy()));
-  });
-  app.post("/tools/:name/execute", (context) => execute(context, parts));
-
-  app.on(["GET", "POST", "DELETE"], "/mcp", async (context) => {
-    const request = context.req.raw;
-    // A HEAD is routed as a GET, and would open a stream that nobody reads and nobody ends.
-    if (request.method === "HEAD") return methodNotAllowed(context.req.path, "GET, POST, DELETE");
-    if (request.method !== "POST") return await sessions.handle(request, undefined);
-    const body = await readJsonBody(request, parts.maxBodyBytes());
-    if (body.ok) return await sessions.handle(request, body.value);
-    // The endpoint speaks JSON-RPC, so its errors do too: parse error, or invalid request.
-    const tooLarge = body.condition === "too_large";
-    const error = {
-      code: tooLarge ? -32600 : -32700,
-      message: `${escapeControls(body.error)}. ${body.remedy}`,
-    };
-    return context.json({ jsonrpc: "2.0", error, id: null }, tooLarge ? 413 : 400);
-  });
-
-  app.notFound((context) => {
-    const allow = METHODS.find(([path]) => path.test(context.req.path))?.[1];
-    if (allow !== undefined) return methodNotAllowed(context.req.path, allow);
-    return problem({
-      status: 404,
-      title: "Not found",
-      detail: `there is nothing at ${quote(context.req.path)}`,
-      errorType: "not_found",
-      remedy: "The routes are /mcp, /livez, /readyz, /tools, /tools/{name} and /tools/{name}/execute.",
-    }, newId());
-  });
 
   app.onError((error) => {
     const correlationId = newId();
@@ -125,39 +69,26 @@ export function makeHttpApp(parts: HttpParts): Hono {
   return app;
 }
 
-async function execute(context: Context, { pipeline, maxBodyBytes }: HttpParts): Promise<Response> {
-  const body = await readJsonBody(context.req.raw, maxBodyBytes());
-  if (!body.ok) {
-    const { condition, error, remedy } = body;
-    return refusalProblem({ condition, error, remedy, field: "body" }, newId());
-  }
-  if (typeof body.value !== "object" || body.value === null || Array.isArray(body.value)) {
-    const refusal: Refusal = {
-      condition: "invalid",
-      field: "body",
-      error: "the body is not an object",
-      remedy: 'Send an object such as {"target": "10.0.0.5"}.',
-    };
-    return refusalProblem(refusal, newId());
-  }
-  const answer = await pipeline.run(
-    context.req.param("name") ?? "",
-    body.value as RunRequest,
-    // Without tokens a caller over HTTP is given no leave for intrusive runs.
-    { client: LOCAL_CLIENT, signal: context.req.raw.signal, mayIntrude: false },
-  );
-  if (answer.kind === "refusal") return refusalProblem(answer.refusal, answer.correlationId);
-  const headers = { "content-type": "application/json" };
-  return new Response(escapeControlsInJson(JSON.stringify(answer.result)), { headers });
+/** Answers by a route, once the caller may use it. */
+async function answer(context: HttpContext, route: Route, parts: HttpParts): Promise<Response> {
+  if (route.scope === null) return await route.answer(context, parts);
+  const authorised = await authorise(context.req.raw, peerOf(context), route.scope, parts);
+  if (!authorised.ok) return authorised.response;
+  if (route.withoutHead && context.req.method === "HEAD") return refuseMethod(context, route);
+  return await route.answer(context, parts, authorised.caller);
 }
 
-function methodNotAllowed(path: string, allow: string): Response {
-  const body = {
-    status: 405,
-    title: "Method not allowed",
-    detail: `${path} takes ${allow}`,
-    errorType: "validation_error",
-    remedy: `Use ${allow}.`,
-  };
-  return problem(body, newId(), { allow });
+/** What is not there is told to those only who may ask at all: where there are tokens, without one nothing is. */
+async function toKnown(context: HttpContext, parts: HttpParts, answer: () => Response): Promise<Response> {
+  const authorised = await authorise(context.req.raw, peerOf(context), null, parts);
+  return authorised.ok ? answer() : authorised.response;
+}
+
+function refuseMethod(context: HttpContext, { methods }: Route): Response {
+  return methodNotAllowed(quote(context.req.path), methods);
+}
+
+function peerOf({ env }: HttpContext): string {
+  if (env?.peer === undefined) throw new Error("a request came without its connection");
+  return env.peer;
 }

@@ -14,8 +14,16 @@ export type BodyReading =
     readonly remedy: string;
   };
 
-/** Reads a JSON body of at most `maxBytes` bytes. */
-export async function readJsonBody(request: Request, maxBytes: number): Promise<BodyReading> {
+/**
+ * Reads a JSON body of at most `maxBytes` bytes.
+ *
+ * @param ifEmpty what an empty body stands for; without it an empty body is none
+ */
+export async function readJsonBody(
+  request: Request,
+  maxBytes: number,
+  ifEmpty?: object,
+): Promise<BodyReading> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") {
     return invalid(
@@ -40,6 +48,7 @@ export async function readJsonBody(request: Request, maxBytes: number): Promise<
       text += decoder.decode(chunk, { stream: true });
     }
     text += decoder.decode();
+    if (bytes === 0 && ifEmpty !== undefined) return { ok: true, value: ifEmpty };
     return { ok: true, value: JSON.parse(text) };
   } catch (error) {
     return invalid(`the body is not JSON: ${(error as Error).message}`, "Send one JSON value in UTF-8.");

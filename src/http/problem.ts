@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { newId } from "../core/ids.ts";
 import { type Refusal, REFUSAL_ANSWERS, refusalBody } from "../core/refusal.ts";
 import { escapeControlsInJson } from "../core/text.ts";
 
@@ -12,7 +13,8 @@ export interface HttpProblem {
   readonly title: string;
   readonly detail: string;
   readonly remedy: string;
-  readonly errorType: string;
+  /** Null where the contract's table of outcomes has none: who is asking, not what for. */
+  readonly errorType: string | null;
 }
 
 /** Answers with a problem. */
@@ -48,4 +50,25 @@ function respond(status: number, headers: HeadersInit, body: object): Response {
   const response = new Response(escapeControlsInJson(JSON.stringify(body)), { status, headers });
   response.headers.set("content-type", "application/problem+json");
   return response;
+}
+
+/** There is nothing at the path that was asked for. */
+export function notFound(detail: string, remedy: string): Response {
+  return problem({ status: 404, title: "Not found", detail, errorType: "not_found", remedy }, newId());
+}
+
+/** The path is there, and the method is none of its own. */
+export function methodNotAllowed(path: string, methods: readonly string[]): Response {
+  const allow = methods.join(", ");
+  return problem(
+    {
+      status: 405,
+      title: "Method not allowed",
+      detail: `${path} takes ${allow}`,
+      errorType: "validation_error",
+      remedy: `Use ${allow}.`,
+    },
+    newId(),
+    { allow },
+  );
 }

@@ -12,7 +12,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "./sdk_v1.ts";
-import type { McpService } from "./service.ts";
+import type { McpCaller, McpService } from "./service.ts";
 
 /** How many sessions there may be, and how long one may be unused. */
 export interface SessionLimits {
@@ -26,6 +26,8 @@ const KEEP_ALIVE_MS = 500;
 interface Session {
   readonly server: Server;
   readonly transport: WebStandardStreamableHTTPServerTransport;
+  /** Who opened it: to anyone else it is not there. */
+  readonly client: string;
   /** The HTTP requests that brought the calls which go on. */
   readonly clients: Map<RequestId, AbortSignal>;
   openRequests: number;
@@ -56,13 +58,16 @@ export class HttpSessions {
    * Handles a request to the MCP endpoint.
    *
    * @param body the parsed body of a POST
+   * @param caller who sends it
    */
-  async handle(request: Request, body: unknown): Promise<Response> {
+  async handle(request: Request, body: unknown, caller: McpCaller): Promise<Response> {
     this.#dropIdle();
     const id = request.headers.get("mcp-session-id");
     if (id !== null) {
       const session = this.#sessions.get(id);
-      if (session === undefined) return rpcError(404, -32001, "Session not found: initialize again");
+      if (session?.client !== caller.client) {
+        return rpcError(404, -32001, "Session not found: initialize again");
+      }
       return await this.#forward(session, request, body);
     }
     if (request.method !== "POST" || !messagesOf(body).some(isInitializeRequest)) {
@@ -79,7 +84,7 @@ export class HttpSessions {
     // The place is taken before anything is waited for; the session counts by itself once it is initialised.
     this.#opening++;
     try {
-      return await this.#forward(await this.#open(), request, body);
+      return await this.#forward(await this.#open(caller), request, body);
     } finally {
       this.#opening--;
     }
@@ -90,7 +95,7 @@ export class HttpSessions {
     await Promise.all([...this.#sessions.values()].map(({ server }) => server.close()));
   }
 
-  async #open(): Promise<Session> {
+  async #open(caller: McpCaller): Promise<Session> {
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: newId,
       keepAliveMs: KEEP_ALIVE_MS,
@@ -99,12 +104,19 @@ export class HttpSessions {
       },
     });
     const clients = new Map<RequestId, AbortSignal>();
-    const server = legacyServer(this.#service, {
+    const server = legacyServer(this.#service, caller, {
       disconnection: (id) => clients.get(id),
       // The transport would leave the stream open for good.
       endAnswer: (id) => transport.closeSSEStream(id),
     });
-    const session: Session = { server, transport, clients, openRequests: 0, lastUsedMs: this.#clock.now() };
+    const session: Session = {
+      server,
+      transport,
+      client: caller.client,
+      clients,
+      openRequests: 0,
+      lastUsedMs: this.#clock.now(),
+    };
     await server.connect(transport);
     const endTelling = tellOfListChanges(this.#service, server);
     server.onclose = () => {

@@ -18,7 +18,7 @@ import {
   type RequestId,
   Server,
 } from "./sdk_v1.ts";
-import type { McpService } from "./service.ts";
+import type { McpCaller, McpService } from "./service.ts";
 
 const logger = getLogger(["bulkhead", "mcp"]);
 
@@ -38,8 +38,8 @@ export interface RequestOrigin {
   endAnswer(id: RequestId): void;
 }
 
-/** Makes a server for one connection or session. */
-export function legacyServer(service: McpService, origin?: RequestOrigin): Server {
+/** Makes a server for one connection or session, which belongs to `caller`. */
+export function legacyServer(service: McpService, caller: McpCaller, origin?: RequestOrigin): Server {
   const server = new Server(service.info, {
     capabilities: { tools: { listChanged: true } },
     instructions: service.instructions,
@@ -58,7 +58,9 @@ export function legacyServer(service: McpService, origin?: RequestOrigin): Serve
     const gone = origin?.disconnection(extra.requestId);
     extra.signal.addEventListener("abort", () => origin?.endAnswer(extra.requestId), { once: true });
     const signal = gone === undefined ? extra.signal : AbortSignal.any([extra.signal, gone]);
-    const answer = await sanitised(() => service.callTool(name, args, signal, person.during(extra)));
+    const ask = person.during(extra);
+    const context = { ...caller, signal, ...(ask !== undefined && { ask }) };
+    const answer = await sanitised(() => service.callTool(name, args, context));
     if (!answer.ok) throw new McpError(ErrorCode.InvalidParams, answer.message);
     return answer.result as unknown as CallToolResult;
   });

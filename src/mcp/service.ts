@@ -13,8 +13,7 @@ import {
   requestFromArguments,
   type ToolDescription,
 } from "../runs/describe_tool.ts";
-import type { Pipeline } from "../runs/pipeline.ts";
-import type { AskPerson } from "../runs/question.ts";
+import type { Pipeline, RunContext } from "../runs/pipeline.ts";
 import type { Registry } from "../runs/registry.ts";
 import { isOffered, type Toolbox } from "../runs/toolbox.ts";
 import { renderAnswer, type ToolCallResult } from "./render.ts";
@@ -36,11 +35,10 @@ export interface McpServiceParts {
   readonly policy: () => TargetPolicy;
   readonly pipeline: Pipeline;
   readonly maxTextBytes: () => number;
-  /** Who the callers are to the pipeline. */
-  readonly client: string;
-  /** Whether callers may be given leave for intrusive runs at all. */
-  readonly mayIntrude: boolean;
 }
+
+/** Whom a connection or a session belongs to. */
+export type McpCaller = Pick<RunContext, "client" | "mayIntrude">;
 
 /** Lists and calls tools. */
 export class McpService {
@@ -89,18 +87,13 @@ export class McpService {
     ));
   }
 
-  /**
-   * Calls a tool.
-   *
-   * @param ask asks the person behind the client; undefined when the client cannot
-   */
+  /** Calls a tool. */
   callTool(
     name: string,
     args: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
-    ask?: AskPerson,
+    context: RunContext,
   ): Promise<McpCallAnswer> {
-    return this.#tracked(this.#call(name, args, signal, ask));
+    return this.#tracked(this.#call(name, args, context));
   }
 
   /** All that `tools/list` depends on: the output schema follows from the parser. */
@@ -127,11 +120,9 @@ export class McpService {
   async #call(
     name: string,
     args: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
-    ask: AskPerson | undefined,
+    context: RunContext,
   ): Promise<McpCallAnswer> {
-    const { pipeline, maxTextBytes, client, mayIntrude } = this.#parts;
-    const context = { client, signal, mayIntrude, ...(ask !== undefined && { ask }) };
+    const { pipeline, maxTextBytes } = this.#parts;
     const answer = await pipeline.run(name, requestFromArguments(args), context);
     if (answer.kind === "refusal" && answer.refusal.condition === "unknown_tool") {
       const { error, recovery_suggestion } = refusalBody(answer.refusal);

@@ -18,7 +18,8 @@ export interface StdioConnection {
 
 /** Serves the client at the other end of standard input and output. */
 export async function serveStdio(service: McpService): Promise<StdioConnection> {
-  const server = legacyServer(service);
+  // Whoever starts the server may do what its configuration allows.
+  const server = legacyServer(service, { client: "stdio", mayIntrude: true });
   // The SDK's transport does not notice the end of its input; it closes by itself when a message is too large.
   const closed = new Promise<void>((resolve) => {
     server.onclose = resolve;

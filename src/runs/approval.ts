@@ -155,7 +155,8 @@ function notOpen(what: string): Refusal {
   return {
     condition: "approval_required",
     error: `intrusive use (${what}) is not open to callers over HTTP without a token`,
-    remedy: "Use stdio or the command line, where the configuration decides. Leave it out otherwise.",
+    remedy: "Use stdio, the command line or a token (auth.tokens_file), where the configuration decides. " +
+      "Leave it out otherwise.",
   };
 }
 

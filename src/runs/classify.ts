@@ -14,7 +14,12 @@ export interface Classification {
   readonly error: string | null;
   readonly errorType: ErrorType | null;
   readonly breaker: BreakerOutcome;
+  /** The limit that ended the run, as the manifest calls it (`output` is what is kept of it), where it is known. */
+  readonly limit?: ReachedLimit;
 }
+
+/** A limit, other than the time-out, that is known to have ended a run. */
+export type ReachedLimit = "cpu_sec" | "file_size_mb" | "output";
 
 /** The part of a plan and its tool that the judgement depends on. */
 export interface ClassificationRules {
@@ -33,9 +38,9 @@ export interface ClassificationRules {
 const OUT_OF_MEMORY: readonly (string | number | null)[] = ["SIGSEGV", "SIGBUS", "SIGABRT", "SIGKILL", 127];
 
 /** The signals by which the kernel says that a ceiling was reached; setrlimit(2). */
-const CEILING_SIGNALS: Readonly<Record<string, string>> = {
-  SIGXCPU: ": it used up its processor time, limits.cpu_sec",
-  SIGXFSZ: ": it wrote a larger file than limits.file_size_mb allows",
+const CEILING_SIGNALS: Readonly<Record<string, { readonly limit: ReachedLimit; readonly hint: string }>> = {
+  SIGXCPU: { limit: "cpu_sec", hint: ": it used up its processor time, limits.cpu_sec" },
+  SIGXFSZ: { limit: "file_size_mb", hint: ": it wrote a larger file than limits.file_size_mb allows" },
 };
 
 /** Judges an ending. Every way to end has exactly one outcome (D10). */
@@ -62,17 +67,21 @@ export function classify(ending: Ending, rules: ClassificationRules): Classifica
         error: `${toolName} was stopped because it wrote more than is kept`,
         errorType: "resource_exhausted",
         breaker: "failure",
+        limit: "output",
       };
     case null:
       break;
   }
   if (ending.code === null) {
+    const ceiling = CEILING_SIGNALS[ending.signal ?? ""];
     return {
       outcome: "killed",
-      error: `${toolName} was ended by ${ending.signal}${CEILING_SIGNALS[ending.signal ?? ""] ?? ""}` +
-        memoryHint(ending.signal, rules),
+      error: `${toolName} was ended by ${ending.signal}${ceiling?.hint ?? ""}${
+        memoryHint(ending.signal, rules)
+      }`,
       errorType: "resource_exhausted",
       breaker: "failure",
+      ...(ceiling !== undefined && { limit: ceiling.limit }),
     };
   }
   if (rules.successExitCodes.includes(ending.code)) {

@@ -12,7 +12,7 @@ import type { Refusal } from "../core/refusal.ts";
 import type { RunResult } from "../core/result.ts";
 import type { Admission } from "./admission.ts";
 import { ceilingsOf } from "./ceilings.ts";
-import { type Classification, classify } from "./classify.ts";
+import { type Classification, classify, type ReachedLimit } from "./classify.ts";
 import type { Plan } from "./plan.ts";
 import { lostEnding, report } from "./report.ts";
 import { startFailure } from "./start_failure.ts";
@@ -52,6 +52,8 @@ export interface AdmittedRun {
 export interface ReportedRun {
   readonly result: RunResult;
   readonly summary: string | null;
+  /** The limit that is known to have ended the run, or null. */
+  readonly limit: ReachedLimit | null;
 }
 
 const logger = getLogger(["bulkhead", "runs"]);
@@ -145,5 +147,5 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
   );
   const { outcome, returncode, execution_time_sec, queue_time_sec } = reported.result;
   logger.info("run ended", { ...about, outcome, returncode, execution_time_sec, queue_time_sec });
-  return { ok: true, value: reported };
+  return { ok: true, value: { ...reported, limit: classification.limit ?? null } };
 }

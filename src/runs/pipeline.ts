@@ -59,10 +59,10 @@ export interface AnsweredRequest {
 
 /** The surroundings of one request. */
 export interface RunContext extends LeaveOfCaller {
-  /** Who asks: what rates are limited by. */
-  readonly client: string;
   /** Aborting it cancels the run, wherever it is. */
   readonly signal: AbortSignal;
+  /** Who asks: `stdio`, `cli`, over HTTP the name of the token or, without tokens, the address. */
+  readonly client: string;
   readonly onOutput?: OutputListener;
 }
 

@@ -84,6 +84,7 @@ Deno.test("load: the state folder and the log file of the file are relative to i
     "/var/b.log",
   ]);
   assert.deepEqual(paths("confinement: { state_dir: /s/./x/ }\nlogging: { file: /l }"), ["/s/x", "/l"]);
+  assert.equal(loaded({ file: "auth: { tokens_file: tokens }" }).auth.tokens_file, "/etc/tokens");
   assert.deepEqual(paths("confinement: { on_flood: kill }\nlogging: {}"), [undefined, undefined]);
 });
 

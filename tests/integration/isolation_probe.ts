@@ -50,7 +50,7 @@ const threads = {
   undertaker: await inside(undertakerPermissions(libc)),
   scribe: await inside(scribePermissions(setup.stateFolder!, null, [], [])),
 };
-const engine = startEngine(setup, null, systemIo);
+const engine = startEngine(setup, null, null, systemIo);
 await engine.confined();
 await engine.seal();
 const after = allowed(await tryAll(plan));

@@ -26,14 +26,8 @@ type Handler = (seen: Seen) => ElicitResult | Promise<ElicitResult>;
 async function connect(handler: Handler | null, elicitation: Record<string, object> = {}) {
   const engine = makeEngine({ settings: { allowIntrusive: true } });
   engine.executor.answer = () => endedWith();
-  const service = new McpService({
-    ...engine,
-    policy: () => engine.policy,
-    maxTextBytes: () => 1024,
-    client: "test",
-    mayIntrude: true,
-  });
-  const server = legacyServer(service);
+  const service = new McpService({ ...engine, policy: () => engine.policy, maxTextBytes: () => 1024 });
+  const server = legacyServer(service, { client: "test", mayIntrude: true });
   const client = new Client(
     { name: "a\ntest client", version: "1" },
     { capabilities: handler === null ? {} : { elicitation } },

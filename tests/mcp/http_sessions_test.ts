@@ -10,15 +10,9 @@ const IDLE_MS = 10_000;
 function makeSessions() {
   const clock = new FakeClock();
   const engine = makeEngine();
-  const service = new McpService({
-    ...engine,
-    policy: () => engine.policy,
-    maxTextBytes: () => 1024,
-    client: "test",
-    mayIntrude: false,
-  });
+  const service = new McpService({ ...engine, policy: () => engine.policy, maxTextBytes: () => 1024 });
   const sessions = new HttpSessions(service, () => ({ maxSessions: 4, idleMs: IDLE_MS }), clock);
-  const send = (method: string, headers: Record<string, string>, body?: unknown) =>
+  const send = (method: string, headers: Record<string, string>, body?: unknown, client = "token:alice") =>
     sessions.handle(
       new Request("http://127.0.0.1/mcp", {
         method,
@@ -31,6 +25,7 @@ function makeSessions() {
         ...(body !== undefined && { body: JSON.stringify(body) }),
       }),
       body,
+      { client, mayIntrude: false },
     );
   const open = async () => {
     const clientInfo = { name: "test", version: "1" };
@@ -73,5 +68,27 @@ Deno.test("an open stream keeps its session; a stream that its client dropped do
   await pending;
   clock.advance(IDLE_MS + 1);
   await (await send("GET", {})).text();
+  assert.equal(sessions.size, 0);
+});
+
+Deno.test("a session is there for the caller who opened it, and for nobody else", async () => {
+  const { sessions, send, open } = makeSessions();
+  const session = await open();
+  const ping = { jsonrpc: "2.0", id: 7, method: "ping" };
+  const unknown = { "mcp-session-id": crypto.randomUUID() };
+  for (const client of ["token:bob", "token:alic", "127.0.0.1", ""]) {
+    for (const [method, body] of [["POST", ping], ["GET", undefined], ["DELETE", undefined]] as const) {
+      const stranger = await send(method, session, body, client);
+      const nowhere = await send(method, unknown, body, client);
+      assert.equal(stranger.status, 404, `${method} by ${client}`);
+      assert.deepEqual(await stranger.json(), await nowhere.json());
+      assert.deepEqual([...stranger.headers], [...nowhere.headers]);
+    }
+  }
+  assert.equal(sessions.size, 1);
+  const own = await send("POST", session, ping);
+  assert.equal(own.status, 200);
+  await own.text();
+  assert.equal((await send("DELETE", session)).status, 200);
   assert.equal(sessions.size, 0);
 });

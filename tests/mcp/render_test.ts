@@ -25,7 +25,7 @@ async function resultOf(
 }
 
 function rendered(result: RunResult, summary: string | null = null, maxBytes = 1024) {
-  const answer = renderAnswer({ kind: "result", result, summary }, maxBytes);
+  const answer = renderAnswer({ kind: "result", result, summary, limit: null }, maxBytes);
   assert.equal(answer.content.length, 1);
   return { text: answer.content[0]!.text, structured: answer.structuredContent, isError: answer.isError };
 }

@@ -18,19 +18,13 @@ const missing = { available: false, path: null, reason: "no program", remedy: "I
 
 function setUp(options: EngineOptions = {}, mayIntrude = true) {
   const engine = makeEngine(options);
-  const service = new McpService({
-    ...engine,
-    policy: () => engine.policy,
-    maxTextBytes: () => 1024,
-    client: "test",
-    mayIntrude,
-  });
+  const service = new McpService({ ...engine, policy: () => engine.policy, maxTextBytes: () => 1024 });
   const call = async (
     args: Record<string, unknown>,
     name = "probe",
     signal = new AbortController().signal,
   ) => {
-    const answer = await service.callTool(name, args, signal);
+    const answer = await service.callTool(name, args, { signal, client: "test", mayIntrude });
     assert(answer.ok, answer.ok ? "" : answer.message);
     return answer.result;
   };
@@ -67,7 +61,11 @@ Deno.test("service: a call runs the tool with its flat arguments", async () => {
 });
 
 Deno.test("service: an unknown tool is an invalid-params error that names the nearest", async () => {
-  const answer = await setUp().service.callTool("prob", {}, new AbortController().signal);
+  const answer = await setUp().service.callTool("prob", {}, {
+    signal: new AbortController().signal,
+    client: "test",
+    mayIntrude: true,
+  });
   assert.deepEqual(answer, {
     ok: false,
     message: 'there is no tool "prob"; did you mean probe?. The tools are: probe.',
@@ -156,7 +154,11 @@ Deno.test("service: a bug is an exception, for the adapter to hide", async () =>
   const { service, executor } = setUp();
   executor.answer = () => Promise.reject(new Error("bug"));
   await assert.rejects(
-    service.callTool("probe", { target: "10.0.0.5" }, new AbortController().signal),
+    service.callTool("probe", { target: "10.0.0.5" }, {
+      signal: new AbortController().signal,
+      client: "test",
+      mayIntrude: true,
+    }),
     /bug/,
   );
 });
@@ -186,8 +188,6 @@ Deno.test("service: a change of the allowed targets is a change of the list", ()
     ...engine,
     policy: () => policy,
     maxTextBytes: () => 1024,
-    client: "test",
-    mayIntrude: true,
   });
   let told = 0;
   service.onListChanged(() => void told++);

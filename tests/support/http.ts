@@ -1,4 +1,6 @@
 import { makeHttpApp } from "../../src/http/app.ts";
+import type { AuthoriseParts } from "../../src/http/authorise.ts";
+import type { OptionalParts } from "../../src/http/parts.ts";
 import { originRules } from "../../src/http/origin_check.ts";
 import { HttpSessions } from "../../src/mcp/http_sessions.ts";
 import { McpService } from "../../src/mcp/service.ts";
@@ -9,6 +11,13 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: BodyInit | object;
   readonly signal?: AbortSignal;
+  /** Where it comes from; 127.0.0.1 unless it says otherwise, and null for nobody knows. */
+  readonly peer?: string | null;
+}
+
+/** How a service differs from the usual one, which has no tokens and only the parts that every service has. */
+export interface ServiceOptions extends EngineOptions {
+  readonly http?: Partial<AuthoriseParts> & OptionalParts;
 }
 
 /** An engine behind the HTTP service, without a socket. */
@@ -21,27 +30,23 @@ export interface TestService extends TestEngine {
 export const MAX_BODY_BYTES = 4096;
 
 /** Puts the service together, as if it listened on 127.0.0.1:8080. */
-export function makeService(options: EngineOptions = {}): TestService {
+export function makeService(options: ServiceOptions = {}): TestService {
   const engine = makeEngine(options);
-  const service = new McpService({
-    ...engine,
-    policy: () => engine.policy,
-    maxTextBytes: () => 4096,
-    client: "test",
-    mayIntrude: false,
-  });
+  const service = new McpService({ ...engine, policy: () => engine.policy, maxTextBytes: () => 4096 });
   const sessions = new HttpSessions(service, () => ({ maxSessions: 4, idleMs: 60_000 }), engine.clock);
   const rules = originRules("127.0.0.1", 8080, ["lab.example:8080"], ["https://page.example"]);
   const app = makeHttpApp({
     ...engine,
-    policy: () => engine.policy,
     sessions,
+    tokens: () => null,
     origins: () => rules,
     maxBodyBytes: () => MAX_BODY_BYTES,
+    policy: () => engine.policy,
+    ...options.http,
   });
   return {
     ...engine,
-    ask: async (route, { headers = {}, body, signal } = {}) => {
+    ask: async (route, { headers = {}, body, signal, peer = "127.0.0.1" } = {}) => {
       const [method, path] = route.split(" ") as [string, string];
       const isData = typeof body === "object" && Object.getPrototypeOf(body) === Object.prototype;
       const request = new Request(`http://127.0.0.1:8080${path}`, {
@@ -54,7 +59,7 @@ export function makeService(options: EngineOptions = {}): TestService {
         ...(body !== undefined && { body: isData ? JSON.stringify(body) : body as BodyInit }),
         ...(signal !== undefined && { signal }),
       });
-      return await app.fetch(request);
+      return await app.fetch(request, peer === null ? undefined : { peer });
     },
   };
 }

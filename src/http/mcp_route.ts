@@ -1,0 +1,27 @@
+/**
+ * The route of MCP Streamable HTTP.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import { escapeControls } from "../core/text.ts";
+import type { Caller } from "./authorise.ts";
+import { readJsonBody } from "./body.ts";
+import type { HttpParts } from "./parts.ts";
+
+/** Hands a request over to its caller's sessions. */
+export async function speakMcp(context: Context, parts: HttpParts, caller: Caller): Promise<Response> {
+  const { sessions, maxBodyBytes } = parts;
+  const request = context.req.raw;
+  const owner = { client: caller.name, mayIntrude: caller.mayIntrude };
+  if (request.method !== "POST") return await sessions.handle(request, undefined, owner);
+  const body = await readJsonBody(request, maxBodyBytes());
+  if (body.ok) return await sessions.handle(request, body.value, owner);
+  // The endpoint speaks JSON-RPC, so its errors do too: parse error, or invalid request.
+  const tooLarge = body.condition === "too_large";
+  const error = {
+    code: tooLarge ? -32600 : -32700,
+    message: `${escapeControls(body.error)}. ${body.remedy}`,
+  };
+  return context.json({ jsonrpc: "2.0", error, id: null }, tooLarge ? 413 : 400);
+}

@@ -1,0 +1,45 @@
+/**
+ * What the HTTP service stands on.
+ *
+ * @module
+ */
+import type { HttpSessions } from "../mcp/http_sessions.ts";
+import type { TargetPolicy } from "../policy/target_policy.ts";
+import type { Pipeline } from "../runs/pipeline.ts";
+import type { Step } from "../runs/step.ts";
+import type { Toolbox, ToolboxEntry } from "../runs/toolbox.ts";
+import type { AuthoriseParts } from "./authorise.ts";
+import type { OriginRules } from "./origin_check.ts";
+
+/** Changes of tools while the server runs. Each gives the tool as it is then, or refuses an unknown one. */
+export interface ToolAdmin {
+  setEnabled(name: string, enabled: boolean): Step<ToolboxEntry>;
+  /** Closes the tool's circuit breaker and forgets its failures. */
+  resetBreaker(name: string): Step<ToolboxEntry>;
+}
+
+/** The parts without which some routes are not there. */
+export interface OptionalParts {
+  readonly admin?: ToolAdmin;
+  /** Prometheus' text format; null while metrics are switched off. */
+  readonly metrics?: () => string | null;
+  /** The effective configuration, without secrets, to be sent as JSON. */
+  readonly config?: () => unknown;
+}
+
+/** What the service stands on. */
+export interface HttpParts extends AuthoriseParts, OptionalParts {
+  readonly toolbox: Toolbox;
+  readonly policy: () => TargetPolicy;
+  readonly pipeline: Pipeline;
+  readonly sessions: HttpSessions;
+  /** Asked for each request: the port is known only once it is bound. */
+  readonly origins: () => OriginRules;
+  readonly maxBodyBytes: () => number;
+}
+
+/** What the listener knows of the connection that brought a request. */
+export interface Connection {
+  /** The other end's address, as text. */
+  readonly peer: string;
+}

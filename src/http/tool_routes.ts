@@ -1,0 +1,90 @@
+/**
+ * The routes of tools: the catalog, a run, and changes while the server runs.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import { newId } from "../core/ids.ts";
+import { escapeControlsInJson, quote } from "../core/text.ts";
+import { toolInformation } from "../runs/describe_tool.ts";
+import type { RunRequest } from "../runs/plan.ts";
+import type { Step } from "../runs/step.ts";
+import { findTool, type ToolboxEntry } from "../runs/toolbox.ts";
+import type { Caller } from "./authorise.ts";
+import { readJsonBody } from "./body.ts";
+import type { HttpParts, ToolAdmin } from "./parts.ts";
+import { refusalProblem } from "./problem.ts";
+
+/** Every tool, the disabled and the missing ones too. */
+export function listTools(context: Context, { toolbox, policy }: HttpParts): Response {
+  return context.json({ tools: [...toolbox.values()].map((entry) => toolInformation(entry, policy())) });
+}
+
+/** One tool. */
+export function showTool(context: Context, parts: HttpParts): Response {
+  return answerWithTool(context, parts, findTool(parts.toolbox, nameIn(context)));
+}
+
+/** One run. */
+export async function executeTool(context: Context, parts: HttpParts, caller: Caller): Promise<Response> {
+  const body = await readObject(context.req.raw, parts.maxBodyBytes());
+  if (!body.ok) return body.response;
+  const { signal } = context.req.raw;
+  const { name: client, mayIntrude } = caller;
+  const answer = await parts.pipeline.run(nameIn(context), body.value as RunRequest, {
+    signal,
+    client,
+    mayIntrude,
+  });
+  if (answer.kind === "refusal") return refusalProblem(answer.refusal, answer.correlationId);
+  const headers = { "content-type": "application/json" };
+  return new Response(escapeControlsInJson(JSON.stringify(answer.result)), { headers });
+}
+
+/** A change of a tool; the answer is the tool as it is then. It takes no fields, and so no body. */
+export function changeTool(change: (admin: ToolAdmin, name: string) => Step<ToolboxEntry>) {
+  return async (context: Context, parts: HttpParts): Promise<Response> => {
+    const body = await readObject(context.req.raw, parts.maxBodyBytes(), {});
+    if (!body.ok) return body.response;
+    const [unknown] = Object.keys(body.value);
+    if (unknown !== undefined) {
+      return badBody(`there is no field ${quote(unknown)}`, "Send an empty object, or nothing.");
+    }
+    if (parts.admin === undefined) throw new Error("a route is there without its part");
+    return answerWithTool(context, parts, change(parts.admin, nameIn(context)));
+  };
+}
+
+function nameIn(context: Context): string {
+  return context.req.param("name") ?? "";
+}
+
+function answerWithTool(context: Context, { policy }: HttpParts, found: Step<ToolboxEntry>): Response {
+  if (!found.ok) return refusalProblem(found.refusal, newId());
+  return context.json(toolInformation(found.value, policy()));
+}
+
+/** The object in a body, or the answer that there is none. */
+async function readObject(
+  request: Request,
+  maxBytes: number,
+  ifEmpty?: object,
+): Promise<
+  { readonly ok: true; readonly value: object } | { readonly ok: false; readonly response: Response }
+> {
+  const body = await readJsonBody(request, maxBytes, ifEmpty);
+  if (!body.ok) {
+    const { condition, error, remedy } = body;
+    return { ok: false, response: refusalProblem({ condition, error, remedy, field: "body" }, newId()) };
+  }
+  const { value } = body;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ok: true, value };
+  const example = ifEmpty === undefined
+    ? 'Send an object such as {"target": "10.0.0.5"}.'
+    : "Send an empty object, or nothing.";
+  return { ok: false, response: badBody("the body is not an object", example) };
+}
+
+function badBody(error: string, remedy: string): Response {
+  return refusalProblem({ condition: "invalid", field: "body", error, remedy }, newId());
+}
