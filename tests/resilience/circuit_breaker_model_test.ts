@@ -152,7 +152,7 @@ const settings: fc.Arbitrary<BreakerSettings> = fc.record({
   halfOpenMaxProbes: fc.integer({ min: 1, max: 3 }),
   timeoutMultiplier: fc.constantFrom(1, 1.5, 2),
   maxRecoveryTimeoutMs: fc.integer({ min: 20, max: 60 }),
-  jitter: fc.constantFrom(0, 0, 0.125, 0.5),
+  jitter: fc.constantFrom(0, 0, 0.125, 0.5, 0.75),
 });
 
 type Command =

@@ -101,7 +101,7 @@ Deno.test("pipeline: failures in a row open the breaker, which refuses until its
   engine.clock.advance(9400);
   assert.equal(refusalIn(await engine.run()).retryAfterSec, 1, "whole seconds, never 0");
   assert.deepEqual(engine.executor.orders, []);
-  assert.equal(breakerOf(engine).rejections, 2);
+  assert.equal(engine.toolbox.get("probe")!.breaker.statistics().rejections, 2);
 });
 
 Deno.test("pipeline: after the recovery time one probe goes through alone, and its success closes the breaker", async () => {
