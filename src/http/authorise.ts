@@ -29,8 +29,8 @@ export interface RateLimit {
 export interface AuthoriseParts {
   /** The tokens that are good now; null when no file of them is configured. */
   readonly tokens: () => Tokens | null;
-  /** The rate of wrong tokens by address; absent, they are not limited. */
-  readonly wrongTokens?: RateLimit;
+  /** The rate of wrong tokens by address. */
+  readonly wrongTokens: RateLimit;
 }
 
 /** The caller, or the answer to whoever it is. */
@@ -89,8 +89,8 @@ function refused(response: Response): Authorisation {
   return { ok: false, response };
 }
 
-function wrongToken(malformed: boolean, peer: string, limit: RateLimit | undefined): Response {
-  const counted = limit?.take(peer) ?? { ok: true };
+function wrongToken(malformed: boolean, peer: string, limit: RateLimit): Response {
+  const counted = limit.take(peer);
   if (!counted.ok) {
     return refusalProblem({
       condition: "rate_limited",

@@ -72,7 +72,7 @@ const RANGES: readonly (readonly [string, string, readonly unknown[], readonly u
   ["circuit_breaker", "failure_threshold", [1, 1000], [0, 1001]],
   ["circuit_breaker", "jitter", [0, 0.5], [-0.1, 0.51]],
   ["rate_limit", "enabled", [true, false], ["true", 1]],
-  ["rate_limit", "per_second", [0.01, 5, 10_000], [0, -1, 10_001, Infinity, "5"]],
+  ["rate_limit", "per_second", [0.01, 5, 1000], [0, -1, 1001, Infinity, "5"]],
   ["rate_limit", "burst", [1, 10_000], [0, 10_001, 1.5]],
   ["limits", "memory_mb", [16, 1_048_576], [15, 1_048_577, 16.5, "512"]],
   ["limits", "cpu_sec", [1, 86_400], [0, 86_401, 0.5, null]],

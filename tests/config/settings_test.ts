@@ -103,11 +103,6 @@ Deno.test("settings: a key that nothing reads is found, wherever it is added (D2
 
 // ---- what something is told is read --------------------------------------------------------------------------------
 
-/**
- * Projections whose readers are yet to come. One that is read does not belong here.
- */
-const AWAITED: readonly string[] = ["authSettings", "metricsSettings", "rateSettings"];
-
 /** The modules that make no part of the configuration themselves. */
 const readers = sourceFiles().filter(({ path }) => !path.startsWith("config/"));
 
@@ -138,13 +133,8 @@ Deno.test("settings: every projection is called, and every field of it is read (
     ...(isCalled(name) ? [] : [name]),
     ...fieldsOf(project).filter((field) => !isTaken(field)).map((field) => `${name}.${field}`),
   ]);
-  // Whether those that are awaited are read is the next test's.
-  assert.deepEqual(idle.filter((name) => !AWAITED.includes(name.split(".")[0]!)), []);
-  assert(Object.keys(PROJECTIONS).every((name) => isCalled(name) || AWAITED.includes(name)));
-});
-
-Deno.test("settings: no projection is awaited that is called already", () => {
-  assert.deepEqual(AWAITED.filter((name) => isCalled(name) || !Object.hasOwn(settings, name)), []);
+  assert.deepEqual(idle, []);
+  assert(Object.keys(PROJECTIONS).every(isCalled));
 });
 
 Deno.test("settings: a field that is only written counts as not read", () => {

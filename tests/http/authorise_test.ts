@@ -2,7 +2,7 @@ import { configureSync, type LogRecord, resetSync } from "@logtape/logtape";
 import assert from "node:assert/strict";
 import { authorise, type AuthoriseParts, type RateLimit } from "../../src/http/authorise.ts";
 import type { Scope, Tokens } from "../../src/http/tokens.ts";
-import { bearer, secretOf, tokensOf } from "../support/tokens.ts";
+import { bearer, NEVER_LIMITED, secretOf, tokensOf } from "../support/tokens.ts";
 
 const PEER = "10.0.0.7";
 
@@ -13,7 +13,7 @@ function ask(header: string | null, parts: AuthoriseParts, scope: Scope | null =
 }
 
 function holding(tokens: Tokens): AuthoriseParts {
-  return { tokens: () => tokens };
+  return { tokens: () => tokens, wrongTokens: NEVER_LIMITED };
 }
 
 /** The answer to a request that must be refused. */
@@ -42,7 +42,7 @@ async function logged(work: () => Promise<unknown>): Promise<LogRecord[]> {
 }
 
 Deno.test("authorise: without tokens a caller is its address, may read and execute, and never intrudes", async () => {
-  const parts = { tokens: () => null };
+  const parts = { tokens: () => null, wrongTokens: NEVER_LIMITED };
   for (const header of [null, "", "Basic x", `Bearer ${secretOf("alice")}`]) {
     for (const scope of ["read", "execute", null] as const) {
       const caller = { name: PEER, scopes: new Set(["read", "execute"]), mayIntrude: false };
@@ -166,7 +166,7 @@ Deno.test("authorise: a token anywhere else is none: query, cookie, body's form,
 
 Deno.test("authorise: tokens are asked for at each request, so that a reload counts from the next one", async () => {
   let tokens: Tokens | null = await tokensOf({ a: ["read"] });
-  const parts = { tokens: () => tokens };
+  const parts = { tokens: () => tokens, wrongTokens: NEVER_LIMITED };
   const header = bearer("a").authorization;
   assert.equal((await ask(header, parts)).ok, true);
   tokens = await tokensOf({ b: ["read"] });

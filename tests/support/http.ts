@@ -5,6 +5,7 @@ import { originRules } from "../../src/http/origin_check.ts";
 import { HttpSessions } from "../../src/mcp/http_sessions.ts";
 import { McpService } from "../../src/mcp/service.ts";
 import { type EngineOptions, makeEngine, type TestEngine } from "./engine.ts";
+import { NEVER_LIMITED } from "./tokens.ts";
 
 /** One in-memory request; an object as body is sent as JSON. */
 export interface Ask {
@@ -39,6 +40,7 @@ export function makeService(options: ServiceOptions = {}): TestService {
     ...engine,
     sessions,
     tokens: () => null,
+    wrongTokens: NEVER_LIMITED,
     origins: () => rules,
     maxBodyBytes: () => MAX_BODY_BYTES,
     policy: () => engine.policy,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { formatDiagnostic } from "../../src/documents/diagnostics.ts";
+import type { RateLimit } from "../../src/http/authorise.ts";
 import { parseTokens, type Scope, type Tokens } from "../../src/http/tokens.ts";
 
 /** A secret that is good, and different for every name. */
@@ -19,3 +20,6 @@ export async function tokensOf(scopes: Readonly<Record<string, readonly Scope[]>
 export function bearer(name: string): { readonly authorization: string } {
   return { authorization: `Bearer ${secretOf(name)}` };
 }
+
+/** A rate of wrong tokens that nobody exceeds. */
+export const NEVER_LIMITED: RateLimit = { take: () => ({ ok: true }) };
