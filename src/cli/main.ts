@@ -40,6 +40,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./check.ts"),
   },
   {
+    name: "config",
+    brief: "Prints the effective configuration, each value with its source",
+    load: () => import("./config.ts"),
+  },
+  {
     name: "permissions",
     brief: "Prints the exact Deno flags that this configuration needs",
     load: () => import("./permissions.ts"),

@@ -97,7 +97,8 @@ function plain(file: string, message: string): Diagnostic {
   return { file, line: null, column: null, path: "", message };
 }
 
-function failed(diagnostics: readonly Diagnostic[], io: Io): Exit {
+/** Says what is wrong, one line each; the exit is the caller's to throw. */
+export function failed(diagnostics: readonly Diagnostic[], io: Io): Exit {
   for (const diagnostic of diagnostics) io.stderr(`${formatDiagnostic(diagnostic)}\n`);
   return new Exit(EXIT.usage);
 }

@@ -41,7 +41,7 @@ const FIELD = new RegExp(`(?:${NAME}${ENDING}|${HEADER})$`, "i");
 const NAME_ALONE = new RegExp(`^[\\w-]{0,32}(?:${NAME}${ENDING}|${HEADER}):?$`, "i");
 
 /** Every shape has one of these in it: ids and single words are done with after this look. */
-const PARTED = /[\s:=@…]|eyJ/;
+const PARTED = /[\s:=@]|eyJ/;
 
 /** And one of these: most other texts are done with after this one. */
 const SUSPECT = new RegExp(

@@ -66,6 +66,8 @@ const UNCHANGED = [
   "run ended",
   "nmap -n -oX - -sV -p 22,80,8000-8100 --max-retries 3 10.0.0.5",
   "gobuster dir -u http://10.0.0.5:8080/ -w /usr/share/wordlists/common.txt",
+  "gobuster dir -u 10.0.0.5:8080 -w /words",
+  "gobuster dir -u [2001:db8::1]:8080/x -w /words",
   "mtr -u 10.0.0.5",
   "mtr -u 2001:db8::1",
   "dig -u -b 10.0.0.9 @10.0.0.1 h.lab.internal +cookie=0123456789abcdef",
