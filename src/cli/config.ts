@@ -5,13 +5,11 @@
  */
 import { message, object, option } from "@optique/core";
 import { configText, describeConfig } from "../config/describe.ts";
-import { loadConfig } from "../config/load.ts";
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
-import { failed } from "./setup.ts";
-import { configWorld } from "./system.ts";
+import { readSetup } from "./setup.ts";
 
 const parser = object({
   json: option("--json", { description: message`Print JSON.` }),
@@ -23,13 +21,13 @@ const parser = object({
 export const run: Command = (invocation) => {
   const { io } = invocation;
   const options = readArguments(parser, invocation);
-  // The configuration alone: why a value is what it is can be seen also while a manifest is wrong.
-  const loaded = loadConfig(configFlags(options), configWorld());
-  if (!loaded.ok) throw failed(loaded.diagnostics, io);
+  // Checked as a whole: what no server would start with is not in effect.
+  const { config, configFile: file, sources } = readSetup(configFlags(options), io);
+  const shown = { config, file, sources };
   io.stdout(
     options.json
-      ? `${escapeControlsInJson(JSON.stringify(describeConfig(loaded), null, 2))}\n`
-      : escapeControls(configText(loaded)),
+      ? `${escapeControlsInJson(JSON.stringify(describeConfig(shown), null, 2))}\n`
+      : escapeControls(configText(shown)),
   );
   return Promise.resolve(EXIT.ok);
 };

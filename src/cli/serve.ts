@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core";
 import { listenerSettings, stopSettings } from "../config/settings.ts";
+import { describeValue } from "../documents/describe_value.ts";
 import { parseAddress } from "../policy/address.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
 import { isOffered } from "../runs/toolbox.ts";
@@ -62,7 +63,7 @@ function loopbackHost(text: string, io: Io): string {
     (address.family === 4 ? address.value >> 24n === 127n : address.value === 1n);
   if (isLoopback) return text === LOCALHOST.name ? LOCALHOST.address : text;
   io.stderr(
-    `server.host: cannot listen on ${JSON.stringify(text)}: this version has no tokens, so it listens on ` +
+    `server.host: cannot listen on ${describeValue(text)}: this version has no tokens, so it listens on ` +
       "loopback only; use 127.0.0.1 or ::1\n",
   );
   throw new Exit(EXIT.usage);

@@ -7,6 +7,7 @@ import { isManifestFile, loadCatalog, type ManifestFile } from "../catalog/load.
 import { type ConfigFlags, loadConfig, locateConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { folderSettings, logFileSettings, logSettings, targetSettings } from "../config/settings.ts";
+import type { ValueSources } from "../config/sources.ts";
 import { stateFolder } from "../config/state_folder.ts";
 import { type ConfiguredTool, configureTools } from "../config/tools.ts";
 import type { LogFileSettings } from "../confinement/scribe_protocol.ts";
@@ -24,6 +25,8 @@ export interface Setup {
   readonly policy: TargetPolicy;
   /** The configuration file that was read, or null. */
   readonly configFile: string | null;
+  /** Where each value of the configuration comes from. */
+  readonly sources: ValueSources;
   /** Where a configuration file is looked for, and the folders of manifests and word lists: what must be readable. */
   readonly readable: readonly string[];
   /** The folder for state; null when there is no home for it. */
@@ -58,6 +61,7 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
     tools: tools.tools,
     policy: new TargetPolicy(allowedTargets, deniedTargets),
     configFile: file,
+    sources: loaded.sources,
     readable: [
       ...(location === null ? [] : [location.path]),
       ...manifestFolders,
@@ -97,8 +101,7 @@ function plain(file: string, message: string): Diagnostic {
   return { file, line: null, column: null, path: "", message };
 }
 
-/** Says what is wrong, one line each; the exit is the caller's to throw. */
-export function failed(diagnostics: readonly Diagnostic[], io: Io): Exit {
+function failed(diagnostics: readonly Diagnostic[], io: Io): Exit {
   for (const diagnostic of diagnostics) io.stderr(`${formatDiagnostic(diagnostic)}\n`);
   return new Exit(EXIT.usage);
 }
