@@ -5,7 +5,8 @@
  */
 import { NAME, VERSION } from "../core/version.ts";
 import { nearest } from "../documents/nearest.ts";
-import { quote } from "../core/text.ts";
+import { redactText } from "../core/redact.ts";
+import { escapeControls, quote } from "../core/text.ts";
 import { type Command, EXIT, Exit, type Io } from "./command.ts";
 
 /** A command: its module is loaded only when it is the one, because each brings its own packages. */
@@ -37,6 +38,11 @@ const COMMANDS: readonly CommandEntry[] = [
     name: "check",
     brief: "Validates the configuration and the manifests",
     load: () => import("./check.ts"),
+  },
+  {
+    name: "config",
+    brief: "Prints the effective configuration, each value with its source",
+    load: () => import("./config.ts"),
   },
   {
     name: "permissions",
@@ -82,7 +88,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return await run({ args: rest, io, name: command.name, brief: command.brief });
   } catch (error) {
     if (error instanceof Exit) return error.code;
-    io.stderr(`bulkhead: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
+    const what = error instanceof Error ? error.stack ?? error.message : String(error);
+    io.stderr(escapeControls(redactText(`bulkhead: internal error: ${what}\n`)));
     return EXIT.bug;
   }
 }
