@@ -156,7 +156,7 @@ export const THREADS: readonly ThreadPermissions[] = [
       run: "the program of every available tool and of the resolver, by absolute path",
       ffi: "libc, in tier kernel",
       read:
-        "configuration, manifests, the folders of programs and loaders; under `deno run` the workers' sources",
+        "configuration, manifests, the file of tokens, the folders of programs and loaders; under `deno run` the workers' sources",
       write: "the folders of state and of the log file",
       net: "the listener, with HTTP only",
       env: "the names listed below",
