@@ -11,7 +11,8 @@ import { type Command, EXIT } from "./command.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
 import { readSetup } from "./setup.ts";
 
-const parser = object({
+/** Its arguments. */
+export const parser = object({
   json: option("--json", { description: message`Print JSON.` }),
   ...serverOptions,
   ...configOptions,

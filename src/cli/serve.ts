@@ -20,7 +20,8 @@ import { readTokens } from "./read_tokens.ts";
 import { Reloader } from "./reloader.ts";
 import { readSetup } from "./setup.ts";
 
-const parser = object({ ...serverOptions, ...configOptions });
+/** Its arguments. */
+export const parser = object({ ...serverOptions, ...configOptions });
 const logger = getLogger(["bulkhead", "server"]);
 
 /** The command. */
