@@ -39,12 +39,17 @@ export interface AcquireOptions {
   readonly maxWaitMs?: number;
 }
 
-/** The right to run. Give it back exactly once, by {@link release} or with `using`; a second time does nothing. */
+/**
+ * The right to run. Give it back exactly once, by {@link release}, {@link decline} or with `using`; a second time does
+ * nothing.
+ */
 export interface Permit extends Disposable {
   /** How long the caller stood in the queue, in milliseconds; 0 if it did not have to. */
   readonly waitedMs: number;
   /** Gives the permit back, and with it the next waiter its turn. */
   release(): void;
+  /** Gives it back unused: as {@link release}, but how long it was held says nothing about how long others will be. */
+  decline(): void;
 }
 
 /**
@@ -55,8 +60,8 @@ export interface Permit extends Disposable {
  * - `aborted`: the caller's signal was aborted before a permit came free.
  *
  * `retryAfterMs` (an integer of at least 1) estimates when a permit would come to someone who joined the end of
- * the queue now: everyone ahead takes the mean of the last 16 hold times (one second until the first permit has
- * come back), spread over all permits. It is a forecast, not a promise.
+ * the queue now: everyone ahead takes the mean of the last 16 hold times (one second until the first permit that was
+ * used has come back), spread over all permits. It is a forecast, not a promise.
  */
 export type Acquired =
   | { readonly ok: true; readonly permit: Permit }
@@ -184,16 +189,21 @@ export class Semaphore {
   #grant(grantedAtMs: number, waitedMs: number): Permit {
     this.#running++;
     let held = true;
-    const release = () => {
+    const giveBack = (isUsed: boolean) => {
       if (!held) return;
       held = false;
       const nowMs = this.#clock.now();
       this.#running--;
-      this.#recentHoldsMs.push(nowMs - grantedAtMs);
-      if (this.#recentHoldsMs.length > REMEMBERED_HOLDS) this.#recentHoldsMs.shift();
+      if (isUsed) this.#remember(nowMs - grantedAtMs);
       this.#handOn(nowMs);
     };
-    return { waitedMs, release, [Symbol.dispose]: release };
+    const release = () => giveBack(true);
+    return { waitedMs, release, decline: () => giveBack(false), [Symbol.dispose]: release };
+  }
+
+  #remember(holdMs: number): void {
+    this.#recentHoldsMs.push(holdMs);
+    if (this.#recentHoldsMs.length > REMEMBERED_HOLDS) this.#recentHoldsMs.shift();
   }
 
   /** Grants permits from the head of the queue for as long as there are any of both. */

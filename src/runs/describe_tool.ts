@@ -10,7 +10,7 @@ import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { JsonSchema } from "../policy/value.ts";
 import { inputSchema } from "./input_schema.ts";
 import type { RunRequest } from "./plan.ts";
-import { isOffered, type ToolboxEntry, unavailability } from "./toolbox.ts";
+import { isOffered, occupancy, type ToolboxEntry, unavailability } from "./toolbox.ts";
 
 /** A tool as clients see it. */
 export interface ToolDescription {
@@ -156,8 +156,7 @@ export function toolInformation(
     },
     intrusive: tool.manifest.intrusive,
     breaker_state: entry.breaker.statistics().state,
-    running: entry.semaphore.running,
-    queued: entry.semaphore.queued,
+    ...occupancy(entry),
     annotations,
     input_schema: inputSchema,
   };
