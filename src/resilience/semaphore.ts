@@ -126,20 +126,21 @@ export class Semaphore {
 
   /**
    * Takes a permit, waiting for one if need be. The decision to run, wait or refuse is made before this returns;
-   * only a wait takes time. An abort and a grant exclude each other: whichever comes first stands.
+   * only a wait takes time. An abort and a grant exclude each other: whichever comes first stands. Callers go on in the
+   * order in which they were granted their permits.
    *
    * @throws {RangeError} (as a rejection) if `maxWaitMs` is out of its range.
    */
-  async acquire({ signal, maxWaitMs }: AcquireOptions = {}): Promise<Acquired> {
+  acquire({ signal, maxWaitMs }: AcquireOptions = {}): Promise<Acquired> {
     if (maxWaitMs !== undefined && !(maxWaitMs >= 0 && maxWaitMs <= LONGEST_WAIT_MS)) {
-      throw new RangeError(`maxWaitMs must be between 0 and ${LONGEST_WAIT_MS}, not ${maxWaitMs}`);
+      return Promise.reject(
+        new RangeError(`maxWaitMs must be between 0 and ${LONGEST_WAIT_MS}, not ${maxWaitMs}`),
+      );
     }
-    if (signal?.aborted) return { ok: false, code: "aborted" };
-    // A free permit means an empty queue, because every permit that comes free is handed on at once.
-    if (this.#running < this.#permits) return { ok: true, permit: this.#grant(this.#clock.now(), 0) };
-    if (this.#queue.size >= this.#maxQueue) return this.#refuse("queue_full");
-    if (maxWaitMs === 0) return this.#refuse("wait_timeout");
-    return await this.#wait(signal, maxWaitMs);
+    const answer = this.#answerAtOnce(signal, maxWaitMs);
+    // The promise of a wait itself: an async function would pass it on a few steps later, and a newcomer that need not
+    // wait would go on before.
+    return answer === null ? this.#wait(signal, maxWaitMs) : Promise.resolve(answer);
   }
 
   /**
@@ -155,6 +156,15 @@ export class Semaphore {
     this.#permits = permits;
     this.#maxQueue = maxQueue;
     this.#handOn(this.#clock.now());
+  }
+
+  /** The answer to whoever need not wait, or may not; null for who has to. */
+  #answerAtOnce(signal: AbortSignal | undefined, maxWaitMs: number | undefined): Acquired | null {
+    if (signal?.aborted) return { ok: false, code: "aborted" };
+    // A free permit means an empty queue, because every permit that comes free is handed on at once.
+    if (this.#running < this.#permits) return { ok: true, permit: this.#grant(this.#clock.now(), 0) };
+    if (this.#queue.size >= this.#maxQueue) return this.#refuse("queue_full");
+    return maxWaitMs === 0 ? this.#refuse("wait_timeout") : null;
   }
 
   #wait(signal: AbortSignal | undefined, maxWaitMs: number | undefined): Promise<Acquired> {
