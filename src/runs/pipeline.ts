@@ -7,6 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import type { OutputListener } from "../confinement/compartment.ts";
 import type { Clock } from "../core/clock.ts";
 import { isCorrelationId, newId } from "../core/ids.ts";
+import { JoinedSignal } from "../core/joined_signal.ts";
 import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
 import { quote } from "../core/text.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
@@ -161,7 +162,8 @@ export class Pipeline {
     correlationId: string,
     context: RunContext,
   ): Promise<Step<ReportedRun>> {
-    const signal = AbortSignal.any([context.signal, this.#stopped.signal]);
+    using joined = new JoinedSignal(context.signal, this.#stopped.signal);
+    const { signal } = joined;
     const prepared = await this.#prepare(toolName, request, signal);
     if (!prepared.ok) return prepared;
     const { rules, entry, plan } = prepared.value;
