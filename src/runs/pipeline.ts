@@ -10,7 +10,7 @@ import { isCorrelationId, newId } from "../core/ids.ts";
 import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
 import { quote } from "../core/text.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
-import { type AdmissionSettings, Gate } from "./admission.ts";
+import { type AdmissionSettings, Gate, SHUTTING_DOWN } from "./admission.ts";
 import { Approver, type IntrusiveSettings, type LeaveOfCaller } from "./approval.ts";
 import { type Enforced, execute, type ExecutionSettings, type ReportedRun } from "./execute.ts";
 import { type Lookups, planWithLookups } from "./lookups.ts";
@@ -154,9 +154,11 @@ export class Pipeline {
     correlationId: string,
     context: RunContext,
   ): Promise<Step<ReportedRun>> {
+    // Nothing is looked up, which takes a program of its own, for what is not let in anyhow.
+    if (!this.#gate.open) return no(SHUTTING_DOWN);
     const signal = AbortSignal.any([context.signal, this.#stopped.signal]);
-    const prepared = await this.#prepare(toolName, request, signal);
-    if (!prepared.ok) return prepared;
+    const prepared = await this.#prepare(toolName, request, AbortSignal.any([signal, this.#gate.closed]));
+    if (!prepared.ok) return this.#gate.open || signal.aborted ? prepared : no(SHUTTING_DOWN);
     const { rules, entry, plan } = prepared.value;
     const approved = await this.#approver.approve(entry, plan, correlationId, context, rules.settings);
     if (!approved.ok) return approved;
