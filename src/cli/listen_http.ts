@@ -72,14 +72,13 @@ export function listenHttp(
     place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     ended: http.finished,
     async close(hurry) {
-      // The server's own shutdown waits for open streams, so they are ended first; and for clients that send half a
+      // The server's own shutdown waits for open streams, so they are ended too; and for clients that send half a
       // request or read no answer, so it is not waited for without end.
-      await sessions.closeAll();
       const hurried = new Promise<void>((resolve) => {
         if (hurry.aborted) resolve();
         else hurry.addEventListener("abort", () => resolve(), { once: true });
       });
-      await Promise.race([http.shutdown(), hurried]);
+      await Promise.race([Promise.all([http.shutdown(), sessions.closeAll()]), hurried]);
     },
   };
 }

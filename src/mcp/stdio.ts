@@ -35,7 +35,6 @@ export async function serveStdio(service: McpService): Promise<StdioConnection> 
     async close() {
       // What is being answered is still written: a script may send its requests and close the pipe at once.
       await service.settled();
-      await new Promise((resolve) => setTimeout(resolve));
       await server.close();
     },
   };

@@ -80,9 +80,8 @@ async function callOverMcp({ client }: Connected, name: string): Promise<string>
 }
 
 /** One server's life; returns what came of the calls. */
-async function round(seed: number): Promise<Outcome[]> {
+async function round(tools: ForkingTools, seed: number): Promise<Outcome[]> {
   const random = randomNumbers(seed);
-  using tools = new ForkingTools({ graceSec: 0.3 + random() * 0.5 });
   await using server = await startHttp(tools.args);
   await using first = await connectTo(server.url);
   await using second = await connectTo(server.url);
@@ -115,10 +114,11 @@ Deno.test("SIGTERM under load, 20 times: every client is answered, and no proces
   const seed = Number(Deno.env.get("SHUTDOWN_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
   const seeds = Array.from({ length: ROUNDS }, (_, index) => (seed + index * 0x9e3779b9) >>> 0);
   const counts = new Map<string, number>();
-  const lane = async () => {
+  const lane = async (_: unknown, index: number) => {
+    using tools = new ForkingTools({ graceSec: 0.3 + 0.3 * index });
     for (let next = seeds.pop(); next !== undefined; next = seeds.pop()) {
       try {
-        for (const { what } of await round(next)) counts.set(what, (counts.get(what) ?? 0) + 1);
+        for (const { what } of await round(tools, next)) counts.set(what, (counts.get(what) ?? 0) + 1);
       } catch (error) {
         throw new Error(`SHUTDOWN_SEED=${next}, first round`, { cause: error });
       }

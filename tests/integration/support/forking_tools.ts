@@ -35,8 +35,8 @@ export class ForkingTools implements Disposable {
     const { folder } = this;
     const sleep = `sleep ${this.#seconds}`;
     const children = `timeout 600 ${sleep} &\n(${sleep} &)`;
-    this.#tool("linger", `echo begun\n${children}\nexec ${sleep}`, 4);
-    this.#tool("quick", `${children}\nsleep 0.1\necho done`, 2);
+    this.#tool("linger", `echo begun\n${children}\nexec ${sleep}`, 6);
+    this.#tool("quick", `${children}\nsleep 0.1\necho done`, 3);
     if (own !== undefined) this.#tool("own", `mark=${this.#seconds}\n${own.script}`, 4, own.manifest);
     const names = ["linger", "quick", ...(own === undefined ? [] : ["own"])];
     const config = folder.write(
