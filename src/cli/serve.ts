@@ -49,8 +49,10 @@ export const run: Command = async (invocation) => {
     // Whoever stops the server meanwhile does not wait to hear that it could not have begun.
     confined.catch(() => {});
     await Promise.race([confined, signals.first]);
-    announce(engine, listener, io);
-    keepUp(engine, signals);
+    if (!signals.wereHeard) {
+      announce(engine, listener, io);
+      keepUp(engine, signals);
+    }
     const end = await untilStopped(signals, listener, engine);
     if (end.lost === null) return EXIT.ok;
     io.stderr(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
@@ -119,17 +121,22 @@ class Signals implements Disposable {
   /** One that came before there was anything to reload is answered as soon as there is. */
   #hungUp: () => void = () => this.#wasHungUp = true;
   #wasHungUp = false;
+  #count = 0;
 
   constructor() {
     const first = Promise.withResolvers<void>();
     this.first = first.promise;
-    let count = 0;
     this.#onSignal = () => {
-      if (++count > 1) this.#second.abort();
+      if (++this.#count > 1) this.#second.abort();
       first.resolve();
     };
     for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, this.#onSignal);
     Deno.addSignalListener("SIGHUP", this.#onHangUp);
+  }
+
+  /** Whether a signal to stop has come. */
+  get wereHeard(): boolean {
+    return this.#count > 0;
   }
 
   /** Has `listener` called at each SIGHUP. */
