@@ -159,7 +159,7 @@ class Signals implements Disposable {
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** How long answers may take to reach their clients once every run has ended, in milliseconds. */
-const CLOSE_MS = 1000;
+const CLOSE_MS = 3000;
 
 /**
  * Waits for a signal or the client's end; then an orderly stop, which a second signal cuts short. When the confinement

@@ -78,7 +78,9 @@ export class HttpSessions {
         "Bad Request: an initialize request or the header Mcp-Session-Id is needed",
       );
     }
-    if (this.#isClosing) return rpcError(503, -32000, "The server is shutting down: try again when it is back");
+    if (this.#isClosing) {
+      return rpcError(503, -32000, "The server is shutting down: try again when it is back");
+    }
     const { maxSessions } = this.#limits();
     if (this.#sessions.size + this.#opening >= maxSessions) {
       return rpcError(503, -32000, `All ${maxSessions} sessions are in use: try again later`);
