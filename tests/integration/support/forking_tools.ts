@@ -53,7 +53,8 @@ ${more}
 
   /** Every process that is there of any run, as ps(1) shows it. */
   async processes(): Promise<string[]> {
-    const { stdout } = await new Deno.Command("ps", { args: ["-eo", "pid=,ppid=,sid=,stat=,args="] }).output();
+    const { stdout } = await new Deno.Command("ps", { args: ["-eo", "pid=,ppid=,sid=,stat=,args="] })
+      .output();
     return new TextDecoder().decode(stdout).split("\n").filter((line) => line.includes(this.#seconds));
   }
 
@@ -74,7 +75,7 @@ ${more}
 
   #tool(name: string, script: string, concurrency: number, more = ""): void {
     const path = this.folder.script(`bin/${name}`, script);
-    const limits = `helpers: [timeout, sleep]
+    const limits = `helpers: [timeout, sleep, head]
 concurrency: ${concurrency}
 max_queue: 64
 limits: { timeout_sec: 60 }
