@@ -51,8 +51,10 @@ export const run: Command = async (invocation) => {
     // Whoever stops the server meanwhile does not wait to hear that it could not have begun.
     confined.catch(() => {});
     await Promise.race([confined, signals.first]);
-    announce(engine, listener, io);
-    keepUp(engine, signals);
+    if (!signals.wereHeard) {
+      announce(engine, listener, io);
+      keepUp(engine, signals);
+    }
     const end = await untilStopped(signals, listener, engine);
     if (end.lost === null) return EXIT.ok;
     io.stderr(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
@@ -121,17 +123,22 @@ class Signals implements Disposable {
   /** One that came before there was anything to reload is answered as soon as there is. */
   #hungUp: () => void = () => this.#wasHungUp = true;
   #wasHungUp = false;
+  #count = 0;
 
   constructor() {
     const first = Promise.withResolvers<void>();
     this.first = first.promise;
-    let count = 0;
     this.#onSignal = () => {
-      if (++count > 1) this.#second.abort();
+      if (++this.#count > 1) this.#second.abort();
       first.resolve();
     };
     for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, this.#onSignal);
     Deno.addSignalListener("SIGHUP", this.#onHangUp);
+  }
+
+  /** Whether a signal to stop has come. */
+  get wereHeard(): boolean {
+    return this.#count > 0;
   }
 
   /** Has `listener` called at each SIGHUP. */
@@ -154,7 +161,7 @@ class Signals implements Disposable {
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** How long answers may take to reach their clients once every run has ended, in milliseconds. */
-const CLOSE_MS = 1000;
+const CLOSE_MS = 3000;
 
 /**
  * Waits for a signal or the client's end; then an orderly stop, which a second signal cuts short. When the confinement

@@ -60,6 +60,11 @@ export class Gate {
     return !this.#closed.signal.aborted;
   }
 
+  /** Aborted when the gate is closed. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
   /**
    * The rate limit, the breaker not open, a place in the bounded queue, a permit, then the breaker's ticket: last, so that
    * a long wait never holds the half-open probe.

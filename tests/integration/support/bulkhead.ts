@@ -121,6 +121,8 @@ export interface HttpServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly pid: number;
+  /** What it has said on standard error so far; all of it once it has ended. */
+  log(): string;
   /** Asks for a run; what comes back is a result or a problem. */
   execute(tool: string, request: unknown): Promise<{
     readonly status: number;
@@ -151,7 +153,7 @@ export async function startHttp(
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  const { url, logEnded } = await readLog(child.stderr);
+  const { url, log, logEnded } = await readLog(child.stderr);
   let ended = false;
   const status = child.status.finally(() => ended = true);
   const stop = async (signal: Deno.Signal = "SIGTERM") => {
@@ -168,13 +170,13 @@ export async function startHttp(
     });
     return { status: response.status, body: await response.json() };
   };
-  return { url, pid: child.pid, execute, stop, [Symbol.asyncDispose]: async () => void await stop() };
+  return { url, pid: child.pid, log, execute, stop, [Symbol.asyncDispose]: async () => void await stop() };
 }
 
 /** Reads the log until the ready line, and on in the background, so that the pipe never fills. */
 async function readLog(
   log: ReadableStream<Uint8Array>,
-): Promise<{ readonly url: string; readonly logEnded: Promise<void> }> {
+): Promise<{ readonly url: string; readonly log: () => string; readonly logEnded: Promise<void> }> {
   const reader = log.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -184,8 +186,8 @@ async function readLog(
     const url = /ready on (http:\S+?);/.exec(text)?.[1];
     if (url === undefined) continue;
     const logEnded = (async () => {
-      while (!(await reader.read()).done);
+      for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value;
     })();
-    return { url, logEnded };
+    return { url, log: () => text, logEnded };
   }
 }
