@@ -246,6 +246,7 @@ class History {
     for (const { tool, running, queued } of readTools(this.#engine.toolbox)) {
       const waiting = this.#waiting(tool as Name).length;
       assert.deepEqual([running, queued], [this.#going(tool as Name).length, waiting], `numbers of ${tool}`);
+      assert(this.#isOpen || waiting === 0, `somebody waits for ${tool} although nobody will be let in`);
       const hasRoom = running < this.#limits.get(tool as Name)!.concurrency;
       assert(waiting === 0 || isFull || !hasRoom, `somebody waits for ${tool} although there is room`);
     }
