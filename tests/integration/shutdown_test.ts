@@ -11,7 +11,7 @@ const options = { ignore: BINARY !== null, sanitizeOps: false, sanitizeResources
 const LONG_SEC = 120;
 
 /** What an end that waits for nothing may take on a busy machine: far less than {@link LONG_SEC}. */
-const SOON_MS = 6000;
+const SOON_MS = 15_000;
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -246,10 +246,14 @@ async function starting(tools: ForkingTools) {
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  const log = new Response(child.stderr).text();
+  let said = "";
+  const log = (async () => {
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) said += text;
+    return said;
+  })();
   // The folder for its state is there once its thread for files is, which comes after it has begun to hear signals.
   await until("its state", () => tools.stateLeft().length === 1);
-  return { child, log };
+  return { child, log, said: () => said };
 }
 
 Deno.test("a signal while the server starts ends it in good order", options, async () => {
@@ -272,10 +276,10 @@ Deno.test("a signal while the server starts ends it in good order", options, asy
 
 Deno.test("SIGHUP before the server is ready does not end it", options, async () => {
   using tools = new ForkingTools({ graceSec: LONG_SEC });
-  const { child, log } = await starting(tools);
+  const { child, log, said } = await starting(tools);
+  assert.doesNotMatch(said(), /ready on/);
   child.kill("SIGHUP");
-  // Until it has reloaded, which it does when it is ready.
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await until("the reload", () => said().includes("configuration reloaded"));
   child.kill("SIGTERM");
   const text = await log;
   assert.equal((await child.status).code, 0, text);
