@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core";
+import { abortionOf } from "../confinement/compartment.ts";
 import { listenerSettings, stopSettings } from "../config/settings.ts";
 import { describeValue } from "../documents/describe_value.ts";
 import type { Tokens } from "../http/tokens.ts";
@@ -185,7 +186,9 @@ async function untilStopped(
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
   const graceMs = reason !== "signal" ? 0 : stopSettings(engine.inEffect.setup.config).graceMs;
-  await engine.pipeline.shutDown(graceMs, signals.second);
+  const stopped = engine.pipeline.shutDown(graceMs, signals.second);
+  void abortionOf(signals.second).then(() => engine.confinement.killRuns());
+  await stopped;
   await listener.close(AbortSignal.any([signals.second, AbortSignal.timeout(CLOSE_MS)]));
   return { lost };
 }

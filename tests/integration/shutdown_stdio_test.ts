@@ -10,7 +10,7 @@ const options = { ignore: BINARY !== null };
 const LONG_SEC = 120;
 
 /** What an end that waits for nothing may take on a busy machine: far less than {@link LONG_SEC}. */
-const SOON_MS = 6000;
+const SOON_MS = 15_000;
 
 interface Answer {
   readonly id?: number;

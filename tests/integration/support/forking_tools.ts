@@ -12,6 +12,8 @@ export const PROCESSES_OF_LINGER = 4;
 export interface ForkingSettings {
   /** How long the server waits for runs when it ends. */
   readonly graceSec: number;
+  /** How long a run that is to end may take to do so before it is killed. */
+  readonly killGraceSec?: number;
   /** A third tool, called `own`: in its script `$mark` is a number of seconds to sleep by which processes are found. */
   readonly own?: { readonly script: string; readonly manifest?: string };
   /** Further lines of the configuration. */
@@ -31,7 +33,7 @@ export class ForkingTools implements Disposable {
   /** The number of seconds that every process sleeps: they are found by it. */
   readonly #seconds = `9${crypto.getRandomValues(new Uint32Array(1))[0]}`;
 
-  constructor({ graceSec, own, more = "" }: ForkingSettings) {
+  constructor({ graceSec, killGraceSec = 0.2, own, more = "" }: ForkingSettings) {
     const { folder } = this;
     const sleep = `sleep ${this.#seconds}`;
     const children = `timeout 600 ${sleep} &\n(${sleep} &)`;
@@ -43,7 +45,7 @@ export class ForkingTools implements Disposable {
       "config.yaml",
       `server: { shutdown_grace_period_sec: ${graceSec} }
 tools: { include: [${names.join(", ")}] }
-confinement: { state_dir: ${folder.path}/state, kill_grace_sec: 0.2 }
+confinement: { state_dir: ${folder.path}/state, kill_grace_sec: ${killGraceSec} }
 logging: { format: json }
 ${more}
 `,
