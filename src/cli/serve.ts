@@ -105,7 +105,7 @@ function announce(engine: Engine, listener: Listener, io: Io): void {
 /** Takes over what changes while the server runs: by itself, and when SIGHUP asks for it. */
 function keepUp(engine: Engine, signals: Signals): void {
   const reloader = new Reloader(engine, engine.confinement.scribe, engine.setUpLogging);
-  void reloader.watch();
+  void reloader.begin();
   signals.onHangUp(() => void reloader.reload("SIGHUP"));
 }
 

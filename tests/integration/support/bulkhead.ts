@@ -116,6 +116,8 @@ export interface HttpServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly pid: number;
+  /** What it has written to standard error so far. */
+  log(): string;
   /** Asks for a run; what comes back is a result or a problem. */
   execute(tool: string, request: unknown): Promise<{
     readonly status: number;
@@ -146,7 +148,7 @@ export async function startHttp(
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  const { url, logEnded } = await readLog(child.stderr);
+  const { url, log, logEnded } = await readLog(child.stderr);
   let ended = false;
   const status = child.status.finally(() => ended = true);
   const stop = async (signal: Deno.Signal = "SIGTERM") => {
@@ -163,13 +165,15 @@ export async function startHttp(
     });
     return { status: response.status, body: await response.json() };
   };
-  return { url, pid: child.pid, execute, stop, [Symbol.asyncDispose]: async () => void await stop() };
+  return { url, pid: child.pid, log, execute, stop, [Symbol.asyncDispose]: async () => void await stop() };
 }
 
 /** Reads the log until the ready line, and on in the background, so that the pipe never fills. */
-async function readLog(
-  log: ReadableStream<Uint8Array>,
-): Promise<{ readonly url: string; readonly logEnded: Promise<void> }> {
+async function readLog(log: ReadableStream<Uint8Array>): Promise<{
+  readonly url: string;
+  readonly log: () => string;
+  readonly logEnded: Promise<void>;
+}> {
   const reader = log.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -179,8 +183,12 @@ async function readLog(
     const url = /ready on (http:\S+?);/.exec(text)?.[1];
     if (url === undefined) continue;
     const logEnded = (async () => {
-      while (!(await reader.read()).done);
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return;
+        text += value;
+      }
     })();
-    return { url, logEnded };
+    return { url, log: () => text, logEnded };
   }
 }
