@@ -38,7 +38,6 @@ export const FAULTS: Readonly<Record<number, string>> = {
 
 /** Faults that cannot be held off yet: the part that they belong to is not there. */
 export const LATER: Readonly<Record<number, string>> = {
-  12: "metrics",
   18: "health checks",
 };
 

@@ -15,11 +15,12 @@ import { readArguments } from "./arguments.ts";
 import { askAt, ownTerminal } from "./ask_at_terminal.ts";
 import type { Command, Io } from "./command.ts";
 import { type Engine, startEngine } from "./engine.ts";
-import { configFlags, configOptions } from "./options.ts";
+import { configFlags, configOptions, toolName } from "./options.ts";
 import { readSetup } from "./setup.ts";
 
-const parser = object({
-  tool: argument(string({ metavar: "TOOL" }), { description: message`The tool's name.` }),
+/** Its arguments. */
+export const parser = object({
+  tool: argument(toolName("TOOL"), { description: message`The tool's name.` }),
   target: optional(option("--target", string({ metavar: "T" }), { description: message`What to aim at.` })),
   param: multiple(option("--param", string({ metavar: "K=V" }), {
     description: message`A parameter of the tool; may be repeated.`,

@@ -13,7 +13,8 @@ import { configFlags, configOptions } from "./options.ts";
 import { readTokens } from "./read_tokens.ts";
 import { readSetup } from "./setup.ts";
 
-const parser = object(configOptions);
+/** Its arguments. */
+export const parser = object(configOptions);
 
 /** The command. */
 export const run: Command = async (invocation) => {

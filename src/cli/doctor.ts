@@ -23,7 +23,8 @@ import { configFlags, configOptions } from "./options.ts";
 import { readSetup, type Setup } from "./setup.ts";
 import { ownUser } from "./system.ts";
 
-const parser = object({
+/** Its arguments. */
+export const parser = object({
   json: option("--json", { description: message`Print JSON.` }),
   ...configOptions,
 });

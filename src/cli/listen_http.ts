@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { workerSourceFolder } from "../confinement/permissions.ts";
+import { describeConfig } from "../config/describe.ts";
 import { httpSettings, listenerSettings, mcpSettings, metricsSettings } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { makeHttpApp } from "../http/app.ts";
@@ -58,6 +59,10 @@ export function listenHttp(
     tokens: () => inEffect.tokens,
     wrongTokens: new RateLimiter({ ...WRONG_TOKENS, clock: systemClock }),
     admin: engine.registry,
+    config: () => {
+      const { config, configFile: file, sources } = inEffect.setup;
+      return describeConfig({ config, file, sources });
+    },
     metrics: () =>
       metricsSettings(inEffect.setup.config).metricsEnabled ? renderMetrics(engine.metrics) : null,
   });

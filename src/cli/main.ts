@@ -5,55 +5,10 @@
  */
 import { NAME, VERSION } from "../core/version.ts";
 import { nearest } from "../documents/nearest.ts";
-import { quote } from "../core/text.ts";
-import { type Command, EXIT, Exit, type Io } from "./command.ts";
-
-/** A command: its module is loaded only when it is the one, because each brings its own packages. */
-interface CommandEntry {
-  readonly name: string;
-  /** One line for the overview. */
-  readonly brief: string;
-  load(): Promise<{ readonly run: Command }>;
-}
-
-/** The commands in the order of the overview. */
-const COMMANDS: readonly CommandEntry[] = [
-  {
-    name: "serve",
-    brief: "Serves MCP clients over stdio or HTTP",
-    load: () => import("./serve.ts"),
-  },
-  {
-    name: "call",
-    brief: "Runs one tool once and prints the result",
-    load: () => import("./call.ts"),
-  },
-  {
-    name: "tools",
-    brief: "Lists the tools, or prints the manual of one",
-    load: () => import("./tools.ts"),
-  },
-  {
-    name: "check",
-    brief: "Validates the configuration and the manifests",
-    load: () => import("./check.ts"),
-  },
-  {
-    name: "permissions",
-    brief: "Prints the exact Deno flags that this configuration needs",
-    load: () => import("./permissions.ts"),
-  },
-  {
-    name: "doctor",
-    brief: "Says what this machine gives, and proves what is kept from whom",
-    load: () => import("./doctor.ts"),
-  },
-  {
-    name: "schema",
-    brief: "Prints the JSON Schema of manifests or of the configuration, for editors",
-    load: () => import("./schema.ts"),
-  },
-];
+import { redactText } from "../core/redact.ts";
+import { escapeControls, quote } from "../core/text.ts";
+import { EXIT, Exit, type Io } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
 
 /** Runs the program; resolves with its exit code. */
 export async function main(args: readonly string[], io: Io): Promise<number> {
@@ -82,7 +37,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return await run({ args: rest, io, name: command.name, brief: command.brief });
   } catch (error) {
     if (error instanceof Exit) return error.code;
-    io.stderr(`bulkhead: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
+    const what = error instanceof Error ? error.stack ?? error.message : String(error);
+    io.stderr(escapeControls(redactText(`bulkhead: internal error: ${what}\n`)));
     return EXIT.bug;
   }
 }

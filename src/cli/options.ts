@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { message, multiple, object, option, optional, string } from "@optique/core";
+import { message, multiple, object, option, optional, string, type ValueParser } from "@optique/core";
+import { BUILTIN_MANIFESTS } from "../catalog/builtin.ts";
 import type { ConfigFlags } from "../config/load.ts";
 
 /** Options of every command that reads the configuration. */
@@ -43,4 +44,17 @@ declare function valueOf(): import("@optique/core").InferValue<typeof allOptions
 export function configFlags(values: Values): ConfigFlags {
   const { config, tools = [], allowTarget = [], logLevel, transport, host, port } = values;
   return { config, tools, allowTargets: allowTarget, logLevel, transport, host, port };
+}
+
+/** The name of a tool: any text, with those of the built-in tools as suggestions. */
+export function toolName(metavar: "NAME" | "TOOL"): ValueParser<"sync", string> {
+  return {
+    ...string({ metavar }),
+    *suggest(prefix) {
+      for (const { file } of BUILTIN_MANIFESTS) {
+        const name = file.slice(file.lastIndexOf("/") + 1, -".yaml".length);
+        if (name.startsWith(prefix)) yield { kind: "literal", text: name };
+      }
+    },
+  };
 }

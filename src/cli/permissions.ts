@@ -17,7 +17,8 @@ import { machineOfNow } from "./system.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
 import { readSetup, type Setup } from "./setup.ts";
 
-const parser = object({
+/** Its arguments. */
+export const parser = object({
   format: withDefault(
     option("--format", choice(["flags", "json", "markdown"], { metavar: "flags|json|markdown" }), {
       description: message`How to print them; flags is the default.`,

@@ -68,7 +68,9 @@ export async function rereadSetup(
     const { changed, restart } = compareConfigs(before.config, loaded.config);
     const config = keepUntilRestart(before.config, loaded.config);
     const manifests = await readManifests(folderSettings(config).manifestFolders, files);
-    const assembled = assembleSetup(flags, before.world, { ...loaded, config }, manifests);
+    const kept = restart.map((key) => [key, before.sources.get(key) ?? "default"] as const);
+    const sources = new Map([...loaded.sources, ...kept]);
+    const assembled = assembleSetup(flags, before.world, { ...loaded, config, sources }, manifests);
     if (!assembled.ok) return { ok: false, diagnostics: [...assembled.diagnostics, ...keptKeys(restart)] };
     const tokensNow = tokens === null ? null : await readTokensAgain(assembled.setup, ownUid, files);
     return { ok: true, setup: assembled.setup, tokens: tokensNow, changed, restart };

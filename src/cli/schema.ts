@@ -12,7 +12,10 @@ import { type Command, EXIT } from "./command.ts";
 
 const SCHEMAS = { manifest: manifestSchema, config: configSchema } as const;
 
-const parser = object({ which: argument(choice(["manifest", "config"], { metavar: "manifest|config" })) });
+/** Its arguments. */
+export const parser = object({
+  which: argument(choice(["manifest", "config"], { metavar: "manifest|config" })),
+});
 
 /** The command. */
 export const run: Command = (invocation) => {

@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core";
 import { listenerSettings, stopSettings } from "../config/settings.ts";
+import { describeValue } from "../documents/describe_value.ts";
 import type { Tokens } from "../http/tokens.ts";
 import { type Address, parseAddress } from "../policy/address.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
@@ -19,7 +20,8 @@ import { readTokens } from "./read_tokens.ts";
 import { Reloader } from "./reloader.ts";
 import { readSetup } from "./setup.ts";
 
-const parser = object({ ...serverOptions, ...configOptions });
+/** Its arguments. */
+export const parser = object({ ...serverOptions, ...configOptions });
 const logger = getLogger(["bulkhead", "server"]);
 
 /** The command. */
@@ -74,7 +76,7 @@ function listenAddress(text: string, tokens: Tokens | null, io: Io): string {
     ? "it stands for every address of this machine; name the one to listen on"
     : null;
   if (problem === null) return host;
-  io.stderr(`server.host: cannot listen on ${JSON.stringify(text)}: ${problem}\n`);
+  io.stderr(`server.host: cannot listen on ${describeValue(text)}: ${problem}\n`);
   throw new Exit(EXIT.usage);
 }
 

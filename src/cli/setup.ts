@@ -19,6 +19,7 @@ import {
   logSettings,
   targetSettings,
 } from "../config/settings.ts";
+import type { ValueSources } from "../config/sources.ts";
 import { stateFolder } from "../config/state_folder.ts";
 import { type ConfiguredTool, configureTools } from "../config/tools.ts";
 import type { LogFileSettings } from "../confinement/scribe_protocol.ts";
@@ -37,6 +38,8 @@ export interface Setup {
   readonly policy: TargetPolicy;
   /** The configuration file that was read, or null. */
   readonly configFile: string | null;
+  /** Where each value of the configuration comes from. */
+  readonly sources: ValueSources;
   /**
    * Where a configuration file is looked for, the folders of manifests and word lists, and the file of tokens: what
    * must be readable.
@@ -81,7 +84,7 @@ export function readSetup(flags: ConfigFlags, io: Io): Setup {
 export function assembleSetup(
   flags: ConfigFlags,
   world: ConfigWorld,
-  { config, file, locate }: LoadedConfig,
+  { config, file, locate, sources }: LoadedConfig,
   manifests: readonly ManifestFile[],
 ): SetupReading {
   const catalog = loadCatalog(manifests);
@@ -99,6 +102,7 @@ export function assembleSetup(
     tools: tools.tools,
     policy: new TargetPolicy(allowedTargets, deniedTargets),
     configFile: file,
+    sources,
     readable: [
       ...(location === null ? [] : [location.path]),
       ...manifestFolders,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { argument, message, object, option, optional, string } from "@optique/core";
+import { argument, message, object, option, optional } from "@optique/core";
 import { confinementSettings } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { REFUSAL_ANSWERS } from "../core/refusal.ts";
@@ -14,13 +14,14 @@ import { findTool, type ToolboxEntry, unavailability } from "../runs/toolbox.ts"
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
 import { findTools } from "./find_tools.ts";
-import { configFlags, configOptions } from "./options.ts";
+import { configFlags, configOptions, toolName } from "./options.ts";
 import { readSetup } from "./setup.ts";
 import { machineOfNow } from "./system.ts";
 
-const parser = object({
+/** Its arguments. */
+export const parser = object({
   name: optional(
-    argument(string({ metavar: "NAME" }), { description: message`The tool whose manual to print.` }),
+    argument(toolName("NAME"), { description: message`The tool whose manual to print.` }),
   ),
   json: option("--json", { description: message`Print JSON.` }),
   ...configOptions,

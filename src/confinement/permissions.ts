@@ -156,7 +156,7 @@ export const THREADS: readonly ThreadPermissions[] = [
       run: "the program of every available tool and of the resolver, by absolute path",
       ffi: "libc, in tier kernel",
       read:
-        "configuration, manifests, the folders of programs and loaders; under `deno run` the workers' sources",
+        "configuration, manifests, the file of tokens, the folders of programs and loaders; under `deno run` the workers' sources",
       write: "the folders of state and of the log file",
       net: "the listener, with HTTP only",
       env: "the names listed below",
@@ -176,7 +176,8 @@ export const THREADS: readonly ThreadPermissions[] = [
   {
     thread: "warden",
     holds: {
-      run: "the program of every available tool and of the resolver, by absolute path",
+      run:
+        "every path that was granted for the program of a tool or of the resolver, whether it is there yet or not",
       ffi: "libc, in tier kernel",
       read: "the workers' sources, under `deno run` only",
     },
@@ -192,7 +193,8 @@ export const THREADS: readonly ThreadPermissions[] = [
       "It ends everything that runs when the warden does not answer any more, and does nothing before that.",
   },
   {
-    thread: "compartment NAME, one for each available tool",
+    thread:
+      "compartment NAME, one for each available tool; NAME.2 and so on beside it once its program has changed",
     holds: {
       run: "that tool's program, by absolute path",
       ffi: "libc, given up before it takes its first order",
@@ -211,12 +213,15 @@ export const THREADS: readonly ThreadPermissions[] = [
   {
     thread: "scribe",
     holds: {
-      read: "the folders of state, of the log file, and of word lists (`tools.wordlist_dirs`)",
+      read:
+        "the folders of state, of the log file, and of word lists (`tools.wordlist_dirs`); what is read again while " +
+        "the server runs: the configuration file, the tokens file, the folders of manifests, of programs and of loaders",
       write: "the folders of state and of the log file",
     },
     why:
-      "It makes and removes the folders that runs work in, writes the log file, and looks whether a word list is there " +
-      "and how long it is.",
+      "It makes and removes the folders that runs work in, writes the log file, looks whether a word list is there and " +
+      "how long it is, and notices and reads for main what has changed. It parses nothing, and reads nothing for main " +
+      "below the folders that programs write to. Deno judges a path by its name and follows its links.",
   },
 ];
 

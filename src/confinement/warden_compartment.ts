@@ -60,7 +60,10 @@ export class WardenCompartment {
   #waiting: Notification | null = null;
   /** Why the last start was refused, for the compartment to ask. */
   #refusal: string | null = null;
+  /** Whether its self-test is over. */
+  #isTried = false;
   #gone = false;
+  readonly #left = Promise.withResolvers<void>();
 
   /**
    * Makes the worker.
@@ -110,17 +113,30 @@ export class WardenCompartment {
     this.#send({ type: "open", program, rules: tier === null ? null : rules, port }, [port]);
   }
 
-  /** Ends the compartment and everything that runs in it. */
-  drop(): void {
-    if (this.#gone) return;
-    // One that has not said yet where its attempts are heard would wait for ever for the answer to the first.
-    if (this.#tier !== null && this.#listener === null) this.#leave();
-    else this.#end();
+  /**
+   * Ends the compartment and everything that runs in it.
+   *
+   * One that is still trying itself out is let come to the end of that: it waits for answers of the warden's, and a
+   * thread that waits in the kernel is not ended by anything.
+   *
+   * @returns settles when its thread has nothing to wait for any more
+   */
+  drop(): Promise<void> {
+    if (!this.#gone) {
+      this.#leave();
+      if (this.#tier === null || this.#isTried) this.#terminate();
+    }
+    return this.#left.promise;
   }
 
   #end(): void {
     this.#leave();
+    this.#terminate();
+  }
+
+  #terminate(): void {
     this.#worker.terminate();
+    this.#left.resolve();
   }
 
   #leave(): void {
@@ -131,12 +147,11 @@ export class WardenCompartment {
     void this.#tier?.runs.end(this.#selfTest);
   }
 
-  /** What one says that was dropped: at the most, where its self-test is to be refused. */
+  /** What one says that was dropped: where its self-test is to be refused, and that this is over. */
   #hearLate(message: unknown): void {
-    if (this.#tier !== null && this.#listener === null && isCompartmentToWarden(message)) {
-      if (message.type === "confined") this.#listen(this.#tier, message.listener);
-    }
-    this.#worker.terminate();
+    const isConfined = isCompartmentToWarden(message) && message.type === "confined";
+    if (!isConfined || this.#tier === null || this.#listener !== null) return this.#terminate();
+    this.#listen(this.#tier, message.listener);
   }
 
   #listen({ listeners }: KernelTier, listener: number): void {
@@ -145,7 +160,7 @@ export class WardenCompartment {
   }
 
   #die(reason: string): void {
-    if (this.#gone) return;
+    if (this.#gone) return this.#terminate();
     this.#end();
     this.#tell({ type: "died", compartment: this.#name, reason: reason.slice(0, 1000) });
   }
@@ -203,6 +218,7 @@ export class WardenCompartment {
     const landed = runs.hasLanded(name);
     const refusal = runs.refusalOf(name);
     void runs.end(name);
+    this.#isTried = true;
     this.#spawning = null;
     // What does not exist was allowed to be executed, and was not found.
     if (landed && (errno === ERRNO.ENOENT || errno === ERRNO.ENOTDIR)) return;

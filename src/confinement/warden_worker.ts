@@ -49,6 +49,8 @@ let made = 0;
 let tier: Tier | null = null;
 let kernelTier: KernelTier | null = null;
 const compartments = new Map<string, WardenCompartment>();
+/** Those that were dropped and have not come to their end yet. */
+const leaving = new Set<Promise<void>>();
 
 // An error that nobody has caught ends this worker and its compartments; first it ends what they have started.
 for (const failure of ["error", "unhandledrejection"]) {
@@ -85,6 +87,7 @@ async function takeOrder(order: ToWarden): Promise<void> {
       }
       return;
     case "close":
+      await Promise.all(leaving);
       // What lingers gets its last kill.
       kernelTier?.runs.killEverything();
       kernelTier?.runs.close();
@@ -106,8 +109,11 @@ function make(terms: CompartmentTerms, port: MessagePort): void {
 
 function drop(compartment: string): void {
   making.remove(compartment);
-  compartments.get(compartment)?.drop();
+  const left = compartments.get(compartment)?.drop();
   compartments.delete(compartment);
+  if (left === undefined) return;
+  leaving.add(left);
+  void left.then(() => leaving.delete(left));
 }
 
 /** Finds out what the kernel gives. */

@@ -4,10 +4,12 @@
  * @module
  */
 
-/** A source of monotonic time and of timers. */
+/** A source of time and of timers. */
 export interface Clock {
-  /** Milliseconds since an arbitrary origin; never goes backwards. */
+  /** Milliseconds since an arbitrary origin; never goes backwards. What is measured, is measured with it. */
   now(): number;
+  /** Milliseconds since 1970, as the machine has them now: for showing, since it may be set. */
+  wall(): number;
   /**
    * Calls `callback` once, `delayMs` milliseconds from now.
    *
@@ -16,9 +18,10 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void;
 }
 
-/** The real clock: `performance.now()` and `setTimeout()`. */
+/** The real clock: `performance.now()`, `Date.now()` and `setTimeout()`. */
 export const systemClock: Clock = {
   now: () => performance.now(),
+  wall: () => Date.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { redactText } from "../core/redact.ts";
 import { escapeLine, quote } from "../core/text.ts";
 
 /** Where a value is: mapping keys as strings, list items as numbers from 0. Empty for the whole document. */
@@ -38,12 +39,14 @@ export function formatPath(path: DocumentPath): string {
 
 /**
  * Prints a diagnostic as `file:line:column: path: message`. Without a position it is `file: path: message`; the path
- * of the whole document is left out.
+ * of the whole document is left out. What looks like a secret in either is taken out.
  */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const { file, line, column, path, message } = diagnostic;
   const position = line === null ? "" : `:${line}:${column}`;
-  return `${escapeLine(file)}${position}: ${path === "" ? "" : `${path}: `}${message}`;
+  return `${escapeLine(file)}${position}: ${path === "" ? "" : `${redactText(path)}: `}${
+    redactText(message)
+  }`;
 }
 
 /** The order in which diagnostics of one source are listed: by position, and as given where that is equal. */

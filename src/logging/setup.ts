@@ -1,6 +1,6 @@
 /**
  * Logging: structured lines on standard error, and in a file when there is one; never on standard output,
- * which belongs to the protocol.
+ * which belongs to the protocol. What looks like a secret is taken out of every line.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import {
   type Sink,
   type TextFormatter,
 } from "@logtape/logtape";
+import { redactText, withoutSecrets } from "../core/redact.ts";
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 
 /** The configuration's part. */
@@ -77,7 +78,7 @@ const jsonLine: TextFormatter = (record) => {
     message: messageOf(record),
   };
   // Named once more behind the properties, so that no property takes the place of a fixed field.
-  const line = JSON.stringify(Object.assign({}, fixed, record.properties, fixed));
+  const line = JSON.stringify(Object.assign({}, fixed, record.properties, fixed), withoutSecrets);
   return `${escapeControlsInJson(line)}\n`;
 };
 
@@ -85,12 +86,15 @@ const jsonLine: TextFormatter = (record) => {
 const prettyLine: TextFormatter = (record) => {
   const time = new Date(record.timestamp).toISOString().slice(11, 23);
   const properties = Object.entries(record.properties)
-    .map(([key, value]) => ` ${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .map(([key, value]) => [key, withoutSecrets.call(record.properties, key, value)] as const)
+    .map(([key, value]) =>
+      ` ${key}=${typeof value === "string" ? value : JSON.stringify(value, withoutSecrets)}`
+    )
     .join("");
   const line = `${messageOf(record)}${properties}`.replaceAll("\n", "\\n").replaceAll("\t", "\\t");
   return `${time} ${record.level.padEnd(7)} ${escapeControls(line)}\n`;
 };
 
 function messageOf(record: LogRecord): string {
-  return record.message.map(String).join("");
+  return redactText(record.message.map(String).join(""));
 }

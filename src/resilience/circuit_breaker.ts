@@ -42,6 +42,8 @@ export interface BreakerOptions extends Partial<BreakerSettings> {
 export interface BreakerTransition {
   /** When it happened, in milliseconds of the breaker's clock. */
   readonly atMs: number;
+  /** The same in milliseconds since 1970, for showing. */
+  readonly wallAtMs: number;
   /** The state before. */
   readonly from: BreakerStateName;
   /** The state after; it can equal `from` where an operator stepped in. */
@@ -240,7 +242,7 @@ export class CircuitBreaker {
     if (this.#state.name === from && !isByOperator) return this.#generation;
 
     const generation = ++this.#generation;
-    const transition = { atMs: nowMs, from, to: this.#state.name, cause };
+    const transition = { atMs: nowMs, wallAtMs: this.#clock.wall(), from, to: this.#state.name, cause };
     this.#counts.transitions++;
     this.#recentTransitions = [...this.#recentTransitions, transition].slice(-REMEMBERED_TRANSITIONS);
     if (this.#state.name === "closed") this.#tripRule.clear();

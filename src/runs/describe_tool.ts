@@ -10,7 +10,7 @@ import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { JsonSchema } from "../policy/value.ts";
 import { inputSchema } from "./input_schema.ts";
 import type { RunRequest } from "./plan.ts";
-import { isOffered, type ToolboxEntry, unavailability } from "./toolbox.ts";
+import { disablement, isOffered, type ToolboxEntry, unavailability } from "./toolbox.ts";
 
 /** A tool as clients see it. */
 export interface ToolDescription {
@@ -129,6 +129,7 @@ export function toolInformation(
   const { tool } = entry;
   const { description, inputSchema, annotations } = describeTool(tool, policy);
   const missing = unavailability(entry);
+  const off = disablement(entry);
   return {
     name: tool.name,
     title: tool.manifest.title,
@@ -138,8 +139,8 @@ export function toolInformation(
     offered: isOffered(entry),
     command: tool.manifest.command,
     path: entry.availability.path,
-    why_not: !entry.enabled ? "disabled by the configuration" : missing?.reason ?? null,
-    remedy: !entry.enabled ? "change tools.include or tools.exclude" : missing?.remedy ?? null,
+    why_not: off?.reason ?? missing?.reason ?? null,
+    remedy: off?.remedy ?? missing?.remedy ?? null,
     declared_in: tool.file,
     target_kinds: [...new Set([...tool.forms.values()].flatMap(({ target }) => target.kinds))],
     max_addresses: Math.max(...[...tool.forms.values()].map(({ target }) => target.max_addresses)),
@@ -155,10 +156,36 @@ export function toolInformation(
       processes: tool.limits.processes,
     },
     intrusive: tool.manifest.intrusive,
-    breaker_state: entry.breaker.statistics().state,
+    circuit_breaker: breakerInformation(entry),
     running: entry.semaphore.running,
     queued: entry.semaphore.queued,
     annotations,
     input_schema: inputSchema,
+  };
+}
+
+/** A tool's circuit breaker: its settings, as the configuration has them, its state, and what became of its calls. */
+function breakerInformation({ tool, breaker }: ToolboxEntry): Readonly<Record<string, unknown>> {
+  const { state, forced, retryAfterMs, consecutiveFailures, recentTransitions, ...counts } = breaker
+    .statistics();
+  return {
+    state,
+    forced,
+    retry_after_sec: Math.ceil(retryAfterMs / 1000),
+    settings: tool.breaker,
+    consecutive_failures: consecutiveFailures,
+    calls: counts.calls,
+    successes: counts.successes,
+    failures: counts.failures,
+    excluded: counts.excluded,
+    rejections: counts.rejections,
+    failure_reasons: counts.failureReasons,
+    transitions: counts.transitions,
+    recent_transitions: recentTransitions.map(({ wallAtMs, from, to, cause }) => ({
+      at: new Date(wallAtMs).toISOString(),
+      from,
+      to,
+      cause,
+    })),
   };
 }

@@ -16,7 +16,14 @@ import { type Enforced, execute, type ExecutionSettings, type ReportedRun } from
 import { type Lookups, planWithLookups } from "./lookups.ts";
 import type { Plan, RunRequest } from "./plan.ts";
 import { no, type Step } from "./step.ts";
-import { findTool, isOffered, type Toolbox, type ToolboxEntry, unavailability } from "./toolbox.ts";
+import {
+  disablement,
+  findTool,
+  isOffered,
+  type Toolbox,
+  type ToolboxEntry,
+  unavailability,
+} from "./toolbox.ts";
 
 /** The configuration's part in every run. */
 export interface PipelineSettings extends IntrusiveSettings, AdmissionSettings, ExecutionSettings {
@@ -208,13 +215,12 @@ export class Pipeline {
     const found = findTool(this.#parts.toolbox, name);
     if (!found.ok) return found;
     const entry = found.value;
-    if (!entry.enabled) {
+    const off = disablement(entry);
+    if (off !== null) {
       return no({
         condition: "disabled",
-        error: entry.configured ? `${name} was switched off` : `${name} is disabled by the configuration`,
-        remedy: entry.configured
-          ? `A person may switch it on again: POST /tools/${name}/enable.`
-          : "A person may enable it with tools.include and tools.exclude.",
+        error: `${name} cannot be used: ${off.reason}`,
+        remedy: off.remedy,
       });
     }
     const missing = unavailability(entry);

@@ -60,6 +60,22 @@ export function isOffered(entry: ToolboxEntry): boolean {
   return entry.enabled && entry.executor !== null && entry.executor.death === null;
 }
 
+/** Why a tool is switched off, and what to do; null when it is on. */
+export function disablement(
+  { tool, enabled, configured }: ToolboxEntry,
+): { readonly reason: string; readonly remedy: string } | null {
+  if (enabled) return null;
+  return configured
+    ? {
+      reason: "it was switched off",
+      remedy: `A person may switch it on again: POST /tools/${tool.name}/enable.`,
+    }
+    : {
+      reason: "it is disabled by the configuration",
+      remedy: "A person may enable it with tools.include and tools.exclude.",
+    };
+}
+
 /** Why a tool is not available now, and what to do; null when it is. */
 export function unavailability(
   entry: ToolboxEntry,

@@ -243,6 +243,37 @@ Deno.test("load: a bad --allow-target is told", () => {
   );
 });
 
+/** Values with a secret in them, each where it is wrong. */
+const SECRETS: readonly (readonly [string, string])[] = [
+  ["security: { allowed_targets: ['https://alice:SECRET@10.0.0.5/'] }", "security.allowed_targets[0]"],
+  ["security: { denied_targets: ['h?password=SECRET'] }", "security.denied_targets[0]"],
+  ["server: { port: 'token=SECRET' }", "server.port"],
+  ["logging: { level: 'Bearer SECRET' }", "logging.level"],
+  ["tools: { overrides: { nmap: { command: 'curl -u alice:SECRET' } } }", "tools.overrides.nmap.command"],
+  ["server: { 'api_key=SECRET': 1 }", 'server."api_key=[redacted]"'],
+  ['confinement: { state_dir: "a\\nAuthorization: SECRET" }', "confinement.state_dir"],
+];
+
+for (const [file, path] of SECRETS) {
+  Deno.test(`load: what is wrong is told without the secret in it: ${path}`, () => {
+    for (const secret of ["s3cr3t", "s3cr3t".repeat(40)]) {
+      for (const line of mistakes({ file: file.replace("SECRET", secret) })) {
+        assert(line.includes(`: ${path}: `), line);
+        assert.doesNotMatch(line, /s3cr3t/);
+      }
+    }
+  });
+}
+
+Deno.test("load: no message shows more than the beginning of a long value", () => {
+  const long = "x".repeat(4000);
+  for (
+    const key of ["server: { port", "security: { allowed_targets", "logging: { file", "tools: { include"]
+  ) {
+    for (const line of mistakes({ file: `${key}: "${long}\\n" }` })) assert(line.length < 300, line);
+  }
+});
+
 // ---- where a value comes from --------------------------------------------------------------------------------------
 
 Deno.test("load: of each value in effect it is known which source set it, and where", () => {

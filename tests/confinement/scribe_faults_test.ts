@@ -60,6 +60,11 @@ for (
     ["of a removal that was not ordered", { type: "removed", id: "0" }],
     ["of a server that it was not to forget", { type: "not_forgotten", nonce: "0", reason: "r" }],
     ["of lines that it was not given", { type: "logged" }],
+    ["of a tool that it was not to know", { type: "tool_added", tool: "nmap" }],
+    ["of a tool that it was not to fail at", { type: "tool_not_added", tool: "nmap", reason: "r" }],
+    ["of a file that nobody asked for", { type: "file", id: "0", file: null }],
+    ["of a look that nobody asked for", { type: "watching", id: "0" }],
+    ["of a refusal that nobody asked for", { type: "not_read", id: "0", reason: "r" }],
     ["that it is closed, unasked", { type: "closed" }],
     ["that it is broken", { type: "broken", reason: "r" }],
   ] as const
@@ -124,6 +129,34 @@ Deno.test("scribe: a folder that cannot be made fails the run that waits for it"
   say({ type: "made", id: second!.id });
   await assert.rejects(making[0]!, /^Error: no space$/);
   assert.equal((await making[1]!).path, `/state/servers/ab/scratch/nmap/${second!.id}`);
+});
+
+Deno.test("scribe: an answer of another kind than the question ends it, and whoever waits is told", async () => {
+  const { scribe, worker, say, deaths } = openFake();
+  say({ type: "opened", dead: [] });
+  const reading = scribe.readFile("/a");
+  await scribe.opened;
+  await Promise.resolve();
+  say({ type: "folder", id: worker.orders[1]!.id, names: [] });
+  await assert.rejects(reading, /the scribe is gone: it sent "folder" unasked/);
+  assert.equal(deaths.length, 1);
+});
+
+Deno.test("scribe: changes of what is not watched any more are told to nobody", async () => {
+  const { scribe, worker, say } = openFake();
+  say({ type: "opened", dead: [] });
+  await scribe.opened;
+  say({ type: "changed", paths: ["/early"] });
+  const told: (readonly string[])[] = [];
+  const watching = scribe.watch({ files: ["/a"], folders: ["/f"] }, (paths) => told.push(paths));
+  await Promise.resolve();
+  await Promise.resolve();
+  say({ type: "changed", paths: ["/before"] });
+  say({ type: "changed", paths: ["/before", "/f"] });
+  say({ type: "watching", id: worker.orders[1]!.id });
+  await watching;
+  say({ type: "changed", paths: ["/a", "/f"] });
+  assert.deepEqual(told, [["/f"], ["/a", "/f"]]);
 });
 
 Deno.test("scribe: a folder that comes while it closes is nobody's", async () => {

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
 import {
+  MAX_FILE_BYTES,
+  MAX_FOLDER_NAMES,
+  MAX_HEAD_BYTES,
+  MAX_WATCHED,
+} from "../../src/confinement/file_look.ts";
+import {
   isFromScribe,
   isToScribe,
   MAX_DEAD,
@@ -18,6 +24,12 @@ const order: ScribeOrder = {
   readable: ["/etc/bulkhead.yaml", "/usr/bin"],
 };
 const id = "a9b1c2d3-0000-4000-8000-000000000000";
+const look = {
+  stat: { ok: true, value: { isFile: true, mode: 0o100755, uid: 0, gid: null } },
+  realPath: { ok: true, value: "/usr/bin/nmap" },
+  head: { ok: true, value: new Uint8Array(MAX_HEAD_BYTES) },
+};
+const failed = { ok: false, name: "NotCapable", message: "no" };
 
 Deno.test("scribe protocol: every order and every answer is in its table", () => {
   const orders = [
@@ -27,6 +39,12 @@ Deno.test("scribe protocol: every order and every answer is in its table", () =>
     { type: "make_scratch", tool: "nmap", id },
     { type: "remove_scratch", tool: "nmap", id },
     { type: "log", bytes: new Uint8Array(MAX_LOG_BATCH_BYTES), lost: 0 },
+    { type: "inspect", id, name: "lists/a.txt" },
+    { type: "add_tool", tool: "late" },
+    { type: "read_file", id, path: "/etc/bulkhead.yaml" },
+    { type: "list_folder", id, path: "/" },
+    { type: "look", id, path: `/${"x".repeat(4095)}`, headBytes: MAX_HEAD_BYTES },
+    { type: "watch", id, files: new Array(MAX_WATCHED).fill("/a"), folders: [] },
     { type: "close" },
   ];
   assert.deepEqual(orders.map(isToScribe), orders.map(() => true));
@@ -39,6 +57,17 @@ Deno.test("scribe protocol: every order and every answer is in its table", () =>
     { type: "not_made", id, reason: "r" },
     { type: "removed", id },
     { type: "not_removed", id, reason: "r" },
+    { type: "tool_added", tool: "late" },
+    { type: "tool_not_added", tool: "late", reason: "r" },
+    { type: "file", id, file: null },
+    { type: "file", id, file: { bytes: new Uint8Array(MAX_FILE_BYTES), mode: 0o100600, uid: 0 } },
+    { type: "folder", id, names: null },
+    { type: "folder", id, names: new Array(MAX_FOLDER_NAMES).fill("x".repeat(255)) },
+    { type: "looked", id, look },
+    { type: "looked", id, look: { stat: { ok: true, value: null }, realPath: failed, head: failed } },
+    { type: "watching", id },
+    { type: "not_read", id, reason: "r" },
+    { type: "changed", paths: ["/a"] },
     { type: "logged" },
     { type: "log_failed", reason: "r" },
     { type: "closed" },
@@ -69,10 +98,43 @@ for (
     { type: "log", bytes: "line\n", lost: 0 },
     { type: "log", bytes: new Uint8Array(0), lost: -1 },
     { type: "close", now: true },
+    { type: "open", order: { ...order, readable: ["relative"] } },
+    { type: "open", order: { ...order, tools: ["nmap.2"] } },
+    { type: "add_tool", tool: "../x" },
+    { type: "read_file", id, path: "relative" },
+    { type: "read_file", id: "..", path: "/a" },
+    { type: "list_folder", id, path: "/a\0b" },
+    { type: "look", id, path: `/${"x".repeat(4096)}`, headBytes: 0 },
+    { type: "look", id, path: "/a", headBytes: MAX_HEAD_BYTES + 1 },
+    { type: "look", id, path: "/a", headBytes: 0.5 },
+    { type: "watch", id, files: [], folders: new Array(MAX_WATCHED + 1).fill("/a") },
+    { type: "watch", id, files: ["a"], folders: [] },
   ]
 ) {
   Deno.test(`scribe protocol: no order: ${JSON.stringify(message).slice(0, 80)}`, () => {
     assert.equal(isToScribe(message), false);
+  });
+}
+
+for (
+  const message of [
+    { type: "file", id, file: { bytes: new Uint8Array(MAX_FILE_BYTES + 1), mode: 0, uid: 0 } },
+    { type: "file", id, file: { bytes: new Uint8Array(1), mode: 0, uid: "root" } },
+    { type: "folder", id, names: new Array(MAX_FOLDER_NAMES + 1).fill("a") },
+    { type: "folder", id, names: ["x".repeat(256)] },
+    { type: "looked", id, look: { ...look, head: { ok: true, value: new Uint8Array(MAX_HEAD_BYTES + 1) } } },
+    { type: "looked", id, look: { ...look, realPath: { ok: true, value: "relative" } } },
+    { type: "looked", id, look: { ...look, realPath: { ok: true, message: "no" } } },
+    { type: "looked", id, look: { ...look, stat: { ...failed, name: "constructor" } } },
+    { type: "looked", id, look: { ...look, stat: { ...failed, ok: true } } },
+    { type: "tool_added", tool: ".." },
+    { type: "changed", paths: new Array(2 * MAX_WATCHED + 1).fill("/a") },
+    { type: "changed", paths: ["a"] },
+    { type: "watching", id: "" },
+  ]
+) {
+  Deno.test(`scribe protocol: no answer: ${JSON.stringify(message).slice(0, 80)}`, () => {
+    assert.equal(isFromScribe(message), false);
   });
 }
 

@@ -242,6 +242,57 @@ test("warden: what it says of a compartment reaches that compartment alone", asy
   one!.close();
 });
 
+test("warden: compartments of one tool are told apart by their own names", async () => {
+  using parts = open();
+  const { warden, worker } = parts;
+  const first = warden.compartment({ ...TERMS, compartment: "nmap" });
+  worker.say({ type: "made", compartment: "nmap" });
+  const second = warden.compartment({ ...TERMS, compartment: "nmap.2" });
+  const order = orderOf();
+  void second.run(order, "/", never);
+  worker.say({ type: "died", compartment: "nmap", reason: "it failed" });
+  worker.say({ type: "made", compartment: "nmap.2" });
+  await flush();
+  const begun = worker.told.filter((message) => message.type === "begin").map(({ terms }) =>
+    terms.compartment
+  );
+  assert.deepEqual(begun, ["nmap.2"]);
+  first.close();
+  assert.deepEqual(worker.told.at(-1), { type: "drop", compartment: "nmap" });
+  // A name that is free again is another's.
+  const third = warden.compartment({ ...TERMS, compartment: "nmap" });
+  worker.say({ type: "made", compartment: "nmap" });
+  await third.ready;
+  assert.match(first.death!, /it was closed/);
+  second.close();
+  third.close();
+});
+
+test("warden: a compartment that is asked for while it closes, or after, is made and dropped, or not made at all", async () => {
+  using parts = await running();
+  const { warden, worker, order } = parts;
+  const closing = parts.close();
+  const late = warden.compartment({ ...TERMS, compartment: "late" });
+  assert.match(late.death!, /it was closed/);
+  assert.deepEqual(worker.told.slice(-2).map(({ type }) => type), ["make", "drop"]);
+  worker.say({ type: "gone", run: order.id, killed: 0, survivors: 0, note: null });
+  worker.say({ type: "closed" });
+  await closing;
+  const count = worker.told.length;
+  assert.match(warden.compartment({ ...TERMS, compartment: "later" }).death!, /it was closed/);
+  assert.equal(worker.told.length, count);
+});
+
+test("warden: word that comes again of a run's end does not close it twice", async () => {
+  using parts = open();
+  const { warden, worker } = parts;
+  const closing = warden.close();
+  worker.say({ type: "gone", run: "r", killed: 0, survivors: 0, note: null });
+  assert.deepEqual(worker.kinds, ["open", "close"]);
+  worker.say({ type: "closed" });
+  await closing;
+});
+
 test("warden: what dead servers left is reaped, each answered for itself", async () => {
   using parts = open();
   const { warden, worker } = parts;

@@ -175,7 +175,7 @@ for (const [title, text, error] of BAD_CONFIGURATIONS) {
   Deno.test(`configuration: ${title} is refused with its place (D24)`, async () => {
     using folder = new TestFolder();
     const config = folder.write("config.yaml", text);
-    for (const command of [["check"], ["serve"], ["call", "nmap", "--target", "10.0.0.1"]]) {
+    for (const command of [["check"], ["config"], ["serve"], ["call", "nmap", "--target", "10.0.0.1"]]) {
       const { code, stderr } = await inspect([...command, "--config", config]);
       assert.equal(code, 2, command[0]);
       assert.match(stderr, error);
@@ -200,7 +200,7 @@ Deno.test("usage: unknown commands and options end with 2, help and version with
   assert.match(option.stderr, /--config/);
   const help = await inspect(["--help"]);
   assert.equal(help.code, 0);
-  for (const name of ["serve", "call", "tools", "check", "permissions", "schema"]) {
+  for (const name of ["serve", "call", "tools", "check", "config", "permissions", "schema"]) {
     assert.match(help.stdout, new RegExp(`^  ${name} `, "m"));
     assert.equal((await inspect([name, "--help"])).code, 0);
   }

@@ -1,7 +1,9 @@
 import { getLogger, reset } from "@logtape/logtape";
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { REDACTED } from "../../src/core/redact.ts";
 import { type LogSettings, setUpLogging } from "../../src/logging/setup.ts";
+import { ANY_SECRET, assertGone, ORDINARY, SECRET_LISTS, SECRET_TEXTS } from "../support/secrets.ts";
 
 type Properties = Record<string, unknown>;
 
@@ -168,6 +170,71 @@ Deno.test("logging: a file that cannot take a line keeps none from standard erro
   }
   const own = shown.map(oneLine).filter(({ logger }) => logger === "bulkhead");
   assert.deepEqual(own.map(({ message }) => message), ["first", "second"]);
+});
+
+/** What every sink gets of one message: standard error in both formats, and the file. */
+async function everyLine(message: string, properties: Properties): Promise<string> {
+  const lines: string[] = [];
+  for (const format of ["json", "pretty"] as const) {
+    const output = { isTerminal: false, write: (line: string) => lines.push(line) };
+    setUpLogging({ level: "debug", format }, output, (line) => lines.push(line));
+    try {
+      getLogger(["bulkhead", "runs"]).debug(message, properties);
+    } finally {
+      await reset();
+    }
+  }
+  assert.equal(lines.length, 4);
+  return lines.join("");
+}
+
+for (const [title, [secrets, text]] of Object.entries(SECRET_TEXTS)) {
+  Deno.test(`logging: no secret reaches a line, wherever in the message it is: ${title}`, async () => {
+    await fc.assert(
+      fc.asyncProperty(secrets, async (secret) => {
+        const planted = text(secret);
+        const properties = {
+          reason: planted,
+          deep: { list: [{ planted }, [planted]] },
+          args: ["-v", planted],
+        };
+        const lines = await everyLine("said {reason}", properties);
+        assertGone(lines, secret);
+        assert(lines.includes(REDACTED));
+      }),
+      { numRuns: 20 },
+    );
+  });
+}
+
+for (const [title, list] of Object.entries(SECRET_LISTS)) {
+  Deno.test(`logging: no secret reaches a line in a list of arguments: ${title}`, async () => {
+    await fc.assert(
+      fc.asyncProperty(ANY_SECRET, async (secret) => {
+        assertGone(
+          await everyLine("arguments", { args: list(secret), deep: { argv: list(secret) } }),
+          secret,
+        );
+      }),
+      { numRuns: 20 },
+    );
+  });
+}
+
+Deno.test("logging: what a property with a telling name holds reaches no line", async () => {
+  const lines = await everyLine("m", { token: "s3cr3t", password: 31415926, deep: { cookie: ["s3cr3t"] } });
+  assert.doesNotMatch(lines, /s3cr3t|31415926/);
+});
+
+Deno.test("logging: ordinary lines are written as they are", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(ORDINARY, { minLength: 1, maxLength: 5 }), async (texts) => {
+      const properties = { run_id: texts[0], args: ["-n", "-p", ...texts], target: texts.at(-1), code: 0 };
+      const { time: _, ...rest } = await jsonOf("run ended", properties);
+      assert.deepEqual(rest, { level: "info", logger: "bulkhead.runs", message: "run ended", ...properties });
+    }),
+    { numRuns: 100 },
+  );
 });
 
 /** Everything that is written to standard output, by whatever road, while `work` runs. */

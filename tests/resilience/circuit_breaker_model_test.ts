@@ -9,7 +9,7 @@ import {
   CircuitBreaker,
   type Ticket,
 } from "../../src/resilience/circuit_breaker.ts";
-import { FakeClock } from "../support/fake_clock.ts";
+import { FAKE_EPOCH_MS, FakeClock } from "../support/fake_clock.ts";
 
 /** One stay in one state: the reference writes down what happened in it and works out the rest when asked. */
 interface Period {
@@ -97,7 +97,7 @@ class ReferenceBreaker {
     return this.diary.slice(1).map(({ name, cause, beganMs }, index) => {
       const before = this.diary[index];
       assert(before);
-      return { atMs: beganMs, from: before.name, to: name, cause };
+      return { atMs: beganMs, wallAtMs: FAKE_EPOCH_MS + beganMs, from: before.name, to: name, cause };
     });
   }
 

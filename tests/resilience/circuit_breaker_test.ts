@@ -9,7 +9,7 @@ import {
   DEFAULT_BREAKER_SETTINGS,
   type Ticket,
 } from "../../src/resilience/circuit_breaker.ts";
-import { FakeClock } from "../support/fake_clock.ts";
+import { FAKE_EPOCH_MS, FakeClock } from "../support/fake_clock.ts";
 
 /** A breaker with short, round numbers and without jitter unless `options` say otherwise. */
 function setUp(options: Partial<BreakerOptions> = {}) {
@@ -394,13 +394,13 @@ Deno.test("breaker: reports its transitions, to a listener and in the statistics
   breaker.forceOpen();
   breaker.reset();
   const expected: BreakerTransition[] = [
-    { atMs: 0, from: "closed", to: "open", cause: "failure" },
-    { atMs: 100, from: "open", to: "half_open", cause: "admit" },
-    { atMs: 100, from: "half_open", to: "open", cause: "failure" },
-    { atMs: 300, from: "open", to: "half_open", cause: "admit" },
-    { atMs: 300, from: "half_open", to: "closed", cause: "success" },
-    { atMs: 300, from: "closed", to: "open", cause: "force_open" },
-    { atMs: 300, from: "open", to: "closed", cause: "reset" },
+    { atMs: 0, wallAtMs: FAKE_EPOCH_MS + 0, from: "closed", to: "open", cause: "failure" },
+    { atMs: 100, wallAtMs: FAKE_EPOCH_MS + 100, from: "open", to: "half_open", cause: "admit" },
+    { atMs: 100, wallAtMs: FAKE_EPOCH_MS + 100, from: "half_open", to: "open", cause: "failure" },
+    { atMs: 300, wallAtMs: FAKE_EPOCH_MS + 300, from: "open", to: "half_open", cause: "admit" },
+    { atMs: 300, wallAtMs: FAKE_EPOCH_MS + 300, from: "half_open", to: "closed", cause: "success" },
+    { atMs: 300, wallAtMs: FAKE_EPOCH_MS + 300, from: "closed", to: "open", cause: "force_open" },
+    { atMs: 300, wallAtMs: FAKE_EPOCH_MS + 300, from: "open", to: "closed", cause: "reset" },
   ];
   assert.deepEqual(seen, expected);
   assert.deepEqual(breaker.statistics().recentTransitions, expected);

@@ -220,7 +220,28 @@ Deno.test("information: the catalog's entry of a tool", () => {
     max_queue: 2,
     limits: { memory_mb: 512, cpu_sec: null, open_files: 256, file_size_mb: 64, processes: null },
     intrusive: false,
-    breaker_state: "closed",
+    circuit_breaker: {
+      state: "closed",
+      forced: false,
+      retry_after_sec: 0,
+      settings: {
+        failure_threshold: 2,
+        recovery_timeout_sec: 10,
+        success_threshold: 1,
+        timeout_multiplier: 1.5,
+        max_recovery_timeout_sec: 300,
+        jitter: 0,
+      },
+      consecutive_failures: 0,
+      calls: 0,
+      successes: 0,
+      failures: 0,
+      excluded: 0,
+      rejections: 0,
+      failure_reasons: {},
+      transitions: 0,
+      recent_transitions: [],
+    },
     running: 0,
     queued: 0,
   });
@@ -245,8 +266,8 @@ Deno.test("information: why a tool is not offered, and the remedy", () => {
     false,
     true,
     false,
-    "disabled by the configuration",
-    "change tools.include or tools.exclude",
+    "it is disabled by the configuration",
+    "A person may enable it with tools.include and tools.exclude.",
   ]);
   assert.deepEqual(of({}, "it died"), [
     true,
@@ -254,5 +275,38 @@ Deno.test("information: why a tool is not offered, and the remedy", () => {
     false,
     "it died",
     "Send SIGHUP to the server, which makes its compartment anew, or restart it.",
+  ]);
+});
+
+Deno.test("information: what became of a tool's calls, with times that a person can read", () => {
+  const engine = makeEngine();
+  engine.clock.advance(2500);
+  const { breaker } = engine.toolbox.get("probe")!;
+  for (const _ of [1, 2]) {
+    const admission = breaker.admit();
+    assert(admission.ok);
+    admission.ticket.record("failure", "timeout");
+  }
+  breaker.precheck();
+  const { circuit_breaker: told } = toolInformation(engine.toolbox.get("probe")!, engine.policy);
+  const { state, retry_after_sec, failures, rejections, failure_reasons, recent_transitions } =
+    told as Record<string, unknown>;
+  assert.deepEqual({ state, retry_after_sec, failures, rejections, failure_reasons, recent_transitions }, {
+    state: "open",
+    retry_after_sec: 10,
+    failures: 2,
+    rejections: 1,
+    failure_reasons: { timeout: 2 },
+    recent_transitions: [{ at: "2026-01-01T00:00:02.500Z", from: "closed", to: "open", cause: "failure" }],
+  });
+});
+
+Deno.test("information: who switched a tool off decides how it is switched on again", () => {
+  const engine = makeEngine();
+  engine.registry.setEnabled("probe", false);
+  const { why_not, remedy } = toolInformation(engine.toolbox.get("probe")!, engine.policy);
+  assert.deepEqual([why_not, remedy], [
+    "it was switched off",
+    "A person may switch it on again: POST /tools/probe/enable.",
   ]);
 });

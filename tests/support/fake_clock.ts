@@ -6,6 +6,9 @@ interface Timer {
   readonly callback: () => void;
 }
 
+/** What a new clock shows: 2026-01-01T00:00:00Z. */
+export const FAKE_EPOCH_MS = 1_767_225_600_000;
+
 /** A clock that moves only when a test says so. Timers fire in the order of their due time, then of creation. */
 export class FakeClock implements Clock {
   #nowMs = 0;
@@ -14,6 +17,10 @@ export class FakeClock implements Clock {
 
   now(): number {
     return this.#nowMs;
+  }
+
+  wall(): number {
+    return FAKE_EPOCH_MS + this.#nowMs;
   }
 
   after(delayMs: number, callback: () => void): () => void {

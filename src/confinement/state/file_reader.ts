@@ -24,11 +24,13 @@ const MAX_LISTED_BYTES = 1_048_576;
  */
 export function readFile(path: string): FileRead | null {
   return orNull(() => {
+    const before = Deno.statSync(path);
     using file = openRegular(path);
-    // Of the file that is read, not of the one that had its name before.
-    const { size, mode, uid } = file.statSync();
-    const bytes = readUpTo(file, MAX_FILE_BYTES + 1, size + 1);
+    const bytes = readUpTo(file, MAX_FILE_BYTES + 1, before.size + 1);
     if (bytes.length > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`);
+    // By its name again: of an open file Deno says nothing when the name is a link that leads out of what may be read.
+    const { dev, ino, mode, uid } = Deno.statSync(path);
+    if (dev !== before.dev || ino !== before.ino) throw new Error("it was replaced while it was read");
     return { bytes, mode, uid };
   });
 }

@@ -23,6 +23,7 @@ Deno.test("nmap_xml looks at the clock all the way through, however the bytes ar
     // Every look finds that 3 ms have passed, so every second one makes a pause.
     const clock: Clock = {
       now: () => 3 * looks++,
+      wall: () => 0,
       after: (_, callback) => {
         pauses++;
         queueMicrotask(callback);

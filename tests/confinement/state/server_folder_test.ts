@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ScribeOrder } from "../../../src/confinement/scribe_protocol.ts";
+import { MAX_TOOLS, type ScribeOrder } from "../../../src/confinement/scribe_protocol.ts";
 import { ServerFolder } from "../../../src/confinement/state/server_folder.ts";
 
 const uid = Deno.uid();
@@ -59,6 +59,37 @@ Deno.test("server folder: a scratch folder is made once, and removed with what i
   await folder.removeScratch("nmap", "1");
   await folder.removeScratch("nmap", "never there");
   assert.deepEqual([namesIn(scratch), namesIn(`${test.servers}/ab/trash`)], [[], []]);
+  await folder.close();
+});
+
+Deno.test("server folder: a tool that comes later has its folder from then on, and keeps what is in it", async () => {
+  using test = state();
+  const folder = await test.open("ab");
+  const scratch = `${test.servers}/ab/scratch`;
+  assert.equal(folder.hasTool("late"), false);
+  Deno.chmodSync(scratch, 0);
+  folder.addTool("late");
+  assert.deepEqual([folder.hasTool("late"), modeOf(`${scratch}/late`)], [true, 0o700]);
+  await folder.makeScratch("late", "1");
+  folder.addTool("late");
+  assert.deepEqual(namesIn(`${scratch}/late`), ["1"]);
+  await folder.removeScratch("late", "1");
+  assert.deepEqual(namesIn(`${scratch}/late`), []);
+  // What is in the way was put there by somebody else.
+  Deno.mkdirSync(`${scratch}/taken`);
+  assert.throws(() => folder.addTool("taken"), /cannot make the folder ".*\/taken": .*exists/i);
+  assert.equal(folder.hasTool("taken"), false);
+  await folder.close();
+});
+
+Deno.test("server folder: there is a number of tools that it has folders for", async () => {
+  using test = state();
+  const folder = await test.open("ab", {
+    tools: Array.from({ length: MAX_TOOLS - 1 }, (_, index) => `t${index}`),
+  });
+  folder.addTool("last");
+  assert.throws(() => folder.addTool("one_more"), /there are 256 already since the start/);
+  folder.addTool("last");
   await folder.close();
 });
 

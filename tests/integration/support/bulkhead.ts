@@ -93,10 +93,15 @@ export async function bulkheadUnder(
 
 /** Runs `bulkhead ARGS` from source with the named permission set: for commands that only look. */
 export function inspect(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
+  return execute(inspectCommand(args), env);
+}
+
+/** The command line of {@link inspect}. */
+export function inspectCommand(args: readonly string[]): readonly string[] {
   const command = BINARY !== null
     ? [BINARY]
     : [Deno.execPath(), "run", "--quiet", "-P=inspect", `${ROOT}main.ts`];
-  return execute([...command, ...args] as [string, ...string[]], env);
+  return [...command, ...args];
 }
 
 async function execute(command: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
