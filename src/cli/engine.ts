@@ -28,7 +28,7 @@ import { EXIT, Exit, type Io } from "./command.ts";
 import { changedTools, isOtherResolver } from "./changed_programs.ts";
 import { InEffect } from "./in_effect.ts";
 import { findResolver, type FoundResolver } from "./find_resolver.ts";
-import { findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
+import { commandFolders, findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
 import type { Setup } from "./setup.ts";
 import { machineOfNow } from "./system.ts";
 
@@ -227,6 +227,7 @@ function readableLater(setup: Setup, { tools, resolver }: Found, machine: Machin
   const paths = new Set([
     ...setup.readable,
     ...PROGRAM_FOLDERS,
+    ...commandFolders(setup.tools),
     ...[...tools, resolver, withNames].flatMap(({ dependsOn }) => dependsOn),
   ]);
   return [...paths].filter((path) => Deno.permissions.querySync({ name: "read", path }).state === "granted");

@@ -1,9 +1,9 @@
 /** How files come to be changed, and what may stand in their place: nothing of it ends the server, or has half of it read. */
 import assert from "node:assert/strict";
-import { BINARY } from "./support/bulkhead.ts";
+import { bearer, secretOf } from "../support/tokens.ts";
+import { BINARY, startHttp } from "./support/bulkhead.ts";
 import { standInManifest, TestFolder } from "./support/programs.ts";
 import { argumentsFor, ChangingServer, standIn, until } from "./support/reloading.ts";
-import { startHttp } from "./support/bulkhead.ts";
 
 const options = { ignore: BINARY !== null };
 
@@ -35,11 +35,13 @@ Deno.test(
     const bad =
       "tools:\n  overrides: { say: { concurrency: 4 } }\n  max_concurency: 3\nlimits: { open_files: 1 }\n";
     await server.reload(BY_ITSELF, () => folder.write("config.yaml", bad));
-    const errors = server.lines("the configuration was not reloaded: everything stays as it was", from)
-      .map(({ error }) => error);
-    assert.equal(errors.length, 2);
-    assert.match(errors[0], new RegExp(`^${folder.path}/config\\.yaml:3:3: .*max_concurrency`));
-    assert.match(errors[1], new RegExp(`^${folder.path}/config\\.yaml:4:23: limits\\.open_files: `));
+    const errors = () =>
+      server.lines("the configuration was not reloaded: everything stays as it was", from).map((line) =>
+        line.error
+      );
+    await until("both mistakes", () => errors().length === 2);
+    assert.match(errors()[0], new RegExp(`^${folder.path}/config\\.yaml:3:3: .*max_concurrency`));
+    assert.match(errors()[1], new RegExp(`^${folder.path}/config\\.yaml:4:23: limits\\.open_files: `));
     assert(await hasPermits(server, 3));
     // A manifest with a mistake keeps the configuration out, too.
     folder.write("tools/more.yaml", "name: more\n");
@@ -69,8 +71,9 @@ Deno.test(
       }
     }
     await until("the written file", () => hasPermits(server, 2));
-    const reloads = server.lines("configuration reloaded", from).map(({ changed }) => changed);
-    assert.deepEqual(reloads, [["tools.overrides.say.concurrency"]], "none of half a file");
+    const reloads = () => server.lines("configuration reloaded", from).map(({ changed }) => changed);
+    await until("its line in the log", () => reloads().length > 0);
+    assert.deepEqual(reloads(), [["tools.overrides.say.concurrency"]], "none of half a file");
     // Moved over it: another file of the same name.
     await server.reload(BY_ITSELF, () => Deno.renameSync(folder.write("new.yaml", permits(3)), path));
     assert(await hasPermits(server, 3));
@@ -91,38 +94,44 @@ Deno.test(
   options,
   async () => {
     using folder = setUp();
-    const volume = `${folder.path}/volume`;
-    const publish = (version: string, concurrency: number) => {
-      folder.write(`volume/..${version}/config.yaml`, permits(concurrency));
-      folder.write(
-        `volume/..${version}/tool.yaml`,
-        standInManifest("other", folder.script("bin/other", "echo other"), `max_queue: ${concurrency}`),
-      );
-      Deno.symlinkSync(`..${version}`, `${volume}/..data_tmp`);
-      Deno.renameSync(`${volume}/..data_tmp`, `${volume}/..data`);
+    const publish = (mount: string, version: string, name: string, text: string) => {
+      folder.write(`${mount}/..${version}/${name}`, text);
+      const [data, link] = [`${folder.path}/${mount}/..data`, `${folder.path}/${mount}/${name}`];
+      Deno.symlinkSync(`..${version}`, `${data}_tmp`);
+      Deno.renameSync(`${data}_tmp`, data);
+      if (folder.read(`${mount}/${name}`) === null) Deno.symlinkSync(`..data/${name}`, link);
     };
-    publish("first", 1);
-    for (const name of ["config.yaml", "tool.yaml"]) Deno.symlinkSync(`..data/${name}`, `${volume}/${name}`);
-    argumentsFor(folder, "");
-    const args = ["--config", `${volume}/config.yaml`, "--tools", `${folder.path}/tools`, "--tools", volume];
-    // The folder holds the configuration, too, which is no manifest: the mounts are two in earnest.
-    folder.write("mounted/.keep", "");
-    Deno.symlinkSync(`${volume}/tool.yaml`, `${folder.path}/mounted/tool.yaml`);
-    args[args.length - 1] = `${folder.path}/mounted`;
-    await using server = await startHttp(args);
-    const tool = async (name: string) => await (await fetch(`${server.url}/tools/${name}`)).json();
-    assert.deepEqual([(await tool("say")).concurrency, (await tool("other")).max_queue], [1, 1]);
-    publish("second", 7);
-    await until(
-      "the second version",
-      async () => (await tool("say")).concurrency === 7 && (await tool("other")).max_queue === 7,
-    );
-    publish("third", 9);
-    Deno.removeSync(`${volume}/..second`, { recursive: true });
-    await until(
-      "the third version",
-      async () => (await tool("say")).concurrency === 9 && (await tool("other")).max_queue === 9,
-    );
+    const program = folder.script("bin/other", "echo other");
+    const publishAll = (version: string, number: number) => {
+      publish(
+        "config",
+        version,
+        "config.yaml",
+        `${permits(number)}auth: { tokens_file: ../secret/tokens }\n`,
+      );
+      publish("manifests", version, "other.yaml", standInManifest("other", program, `max_queue: ${number}`));
+      publish("secret", version, "tokens", `caller${number} read ${secretOf(`caller${number}`)}\n`);
+      Deno.chmodSync(`${folder.path}/secret/..${version}/tokens`, 0o600);
+    };
+    publishAll("first", 1);
+    const folders = ["--tools", `${folder.path}/tools`, "--tools", `${folder.path}/manifests`];
+    await using server = await startHttp(["--config", `${folder.path}/config/config.yaml`, ...folders]);
+    const numbers = async (caller: string) => {
+      const { tools } = await (await fetch(`${server.url}/tools`, { headers: bearer(caller) })).json();
+      const tool = (name: string) => tools?.find((one: { name: string }) => one.name === name);
+      return [tool("say")?.concurrency, tool("other")?.max_queue];
+    };
+    assert.deepEqual(await numbers("caller1"), [1, 1]);
+    for (const [version, number, before] of [["second", 7, "first"], ["third", 9, "second"]] as const) {
+      publishAll(version, number);
+      for (const mount of ["config", "manifests", "secret"]) {
+        Deno.removeSync(`${folder.path}/${mount}/..${before}`, { recursive: true });
+      }
+      await until(`the ${version} version`, async () => {
+        return JSON.stringify(await numbers(`caller${number}`)) === JSON.stringify([number, number]);
+      });
+    }
+    assert.deepEqual(await numbers("caller1"), [undefined, undefined]);
   },
 );
 
@@ -212,11 +221,10 @@ Deno.test(
       startHttp(argumentsFor(folder, "")),
       /tools: cannot be read: there are more than 1024 names/,
     );
-    Deno.removeSync(`${folder.path}/tools`, { recursive: true });
-    argumentsFor(folder, "");
-    new Deno.Command("mkfifo", { args: [`${folder.path}/tools/pipe.yaml`] }).outputSync();
+    using other = setUp();
+    new Deno.Command("mkfifo", { args: [`${other.path}/tools/pipe.yaml`] }).outputSync();
     await assert.rejects(
-      startHttp(argumentsFor(folder, "")),
+      startHttp(argumentsFor(other, "")),
       /pipe\.yaml: cannot be read: .* not a regular file/,
     );
   },

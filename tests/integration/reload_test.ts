@@ -174,7 +174,7 @@ Deno.test("what was switched over HTTP, and open breakers, survive a reload", op
     [(await server.execute("say")).body.error_type, (await server.execute("fail")).body.error_type],
     ["disabled", "circuit_breaker_open"],
   );
-  assert.equal((await server.post("/tools/fail/breaker/reset")).body.breaker_state, "closed");
+  assert.equal((await server.post("/tools/fail/breaker/reset")).body.circuit_breaker.state, "closed");
   assert.equal((await server.post("/tools/say/enable")).body.offered, true);
   assert.deepEqual(
     [(await server.execute("say")).body.outcome, (await server.execute("fail")).body.outcome],

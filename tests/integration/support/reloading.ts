@@ -46,9 +46,17 @@ export class ChangingServer implements AsyncDisposable {
     this.server = server;
   }
 
-  /** Starts one in a folder that may hold programs and manifests by now, and is its own from then on. */
-  static async start(folder: TestFolder, config = ""): Promise<ChangingServer> {
-    return new ChangingServer(folder, await startHttp(argumentsFor(folder, config)));
+  /**
+   * Starts one in a folder that may hold programs and manifests by now, and is its own from then on.
+   *
+   * @param wrapper as for `startHttp`
+   */
+  static async start(
+    folder: TestFolder,
+    config = "",
+    wrapper: readonly string[] = [],
+  ): Promise<ChangingServer> {
+    return new ChangingServer(folder, await startHttp(argumentsFor(folder, config), wrapper));
   }
 
   /** What is at a path. */
@@ -101,9 +109,11 @@ export class ChangingServer implements AsyncDisposable {
 
   /** Writes the configuration and has it read. @returns the keys that have changed */
   async configure(config: string): Promise<readonly string[]> {
+    const from = this.server.log().length;
     const line = await this.reload("SIGHUP", () => this.folder.write("config.yaml", config));
     assert.equal(line.message, RELOADED, JSON.stringify(line));
-    return line.changed;
+    // It may have been noticed before the signal came.
+    return this.lines(RELOADED, from).flatMap(({ changed }) => changed);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
