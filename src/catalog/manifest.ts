@@ -15,6 +15,14 @@ import { valueSchema } from "./value_schema.ts";
 const RESERVED_TOOLS = ["run_wait", "run_output", "resolver"];
 const RESERVED_PARAMETERS = ["target", "extra_args", "timeout_sec", "correlation_id", "mode"];
 
+/**
+ * How many helpers, files and capabilities a manifest may name. A compartment is told of at most 256 files, and each
+ * program may be up to seven, with the interpreters that it names; of the others it takes fewer still.
+ */
+const MAX_HELPERS = 32;
+const MAX_FORBIDDEN_FILES = 64;
+const MAX_CAPABILITIES = 4;
+
 const toolName = z.string().max(64).regex(
   /^[a-z][a-z0-9_]*$/,
   "expected a lower-case letter followed by lower-case letters, digits and underscores",
@@ -151,13 +159,17 @@ export const manifestSchema = z.strictObject({
   success_exit_codes: z.array(z.int().min(0).max(255)).min(1).default([0]),
   target_exit_codes: z.array(z.int().min(1).max(255)).default([])
     .describe("Failures that say something about the target; the circuit breaker does not count them"),
-  capabilities: z.array(capability).default([]).describe("Without these the tool is not available"),
-  optional_capabilities: z.array(capability).default([]).describe("Given where the server has them"),
-  forbidden_files: z.array(absolutePath).default([])
+  capabilities: z.array(capability).max(MAX_CAPABILITIES).default([]).describe(
+    "Without these the tool is not available",
+  ),
+  optional_capabilities: z.array(capability).max(MAX_CAPABILITIES).default([])
+    .describe("Given where the server has them"),
+  forbidden_files: z.array(absolutePath).max(MAX_FORBIDDEN_FILES).default([])
     .describe(
       "Configuration that the program reads and no flag stops: where it is, the tool is not available",
     ),
-  helpers: z.array(commandSchema).default([]).describe("Other programs that the tool may execute"),
+  helpers: z.array(commandSchema).max(MAX_HELPERS).default([])
+    .describe("Other programs that the tool may execute"),
   intrusive: z.boolean().default(false),
   annotations: z.strictObject({
     read_only: z.boolean(),

@@ -25,9 +25,10 @@ import { Resolver } from "../runs/resolver.ts";
 import { Registry } from "../runs/registry.ts";
 import type { Toolbox } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
+import { changedTools, isOtherResolver } from "./changed_programs.ts";
 import { InEffect } from "./in_effect.ts";
 import { findResolver, type FoundResolver } from "./find_resolver.ts";
-import { findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
+import { commandFolders, findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
 import type { Setup } from "./setup.ts";
 import { machineOfNow } from "./system.ts";
 
@@ -91,7 +92,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
   const candidates = [...new Set(commands.flatMap(programCandidates))];
   const { self: identity, compiled, capabilities } = machine;
   const granted = new Set(candidates.filter(mayRun));
-  const readable = readableLater(setup, found);
+  const readable = readableLater(setup, found, machine);
   const self: SelfFacts = { self: identity, compiled, capabilities, granted, readable };
   const first = new Map(wanted(found, only).map((tool) => [tool.name, tool]));
   const confinement = startConfinement(setup, [...first.values()], self, io);
@@ -161,8 +162,15 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       const before = found;
       found = foundNow;
       inEffect.replace(next, nextTokens);
-      registry.update(found.tools, changedTools(before.tools, found.tools, changed));
-      if (isOther(before.resolver, found.resolver, changed)) useResolver(found.resolver);
+      const others = changedTools(before.tools, found.tools, changed);
+      registry.update(found.tools, others);
+      for (const tool of others) {
+        toolLogger.info("the program has changed: new runs start the new one", { tool });
+      }
+      // One that can resolve nothing any more is made anew, as a tool's compartment is.
+      if (names.death !== null || isOtherResolver(before.resolver, found.resolver, changed)) {
+        useResolver(found.resolver);
+      }
       pipeline.refresh();
     },
     async seal() {
@@ -181,28 +189,6 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     },
     close: () => confinement.close(),
   };
-}
-
-/** The tools whose programs, or what starting them executes, are others than before. */
-function changedTools(
-  before: readonly FoundTool[],
-  now: readonly FoundTool[],
-  changed: ReadonlySet<string>,
-): ReadonlySet<string> {
-  const known = new Map(before.map((tool) => [tool.tool.name, tool]));
-  return new Set(
-    now.filter((tool) => {
-      const old = known.get(tool.tool.name);
-      return tool.looked.some((path) => changed.has(path)) ||
-        tool.availability.path !== null && changed.has(tool.availability.path) ||
-        old !== undefined && JSON.stringify(old.executables) !== JSON.stringify(tool.executables);
-    }).map(({ tool }) => tool.name),
-  );
-}
-
-function isOther(before: FoundResolver, now: FoundResolver, changed: ReadonlySet<string>): boolean {
-  return JSON.stringify([before.program, before.whyNot]) !== JSON.stringify([now.program, now.whyNot]) ||
-    now.program !== null && [now.program.program, ...now.looked].some((path) => changed.has(path));
 }
 
 /** A file in the folders of word lists, as plans want to know it. */
@@ -235,11 +221,14 @@ function toConfine(
 }
 
 /** What is asked about again while the server runs, as far as this thread may hand it on. */
-function readableLater(setup: Setup, { tools, resolver }: Found): string[] {
+function readableLater(setup: Setup, { tools, resolver }: Found, machine: Machine): string[] {
+  // Names may be allowed later.
+  const withNames = findResolver({ config: setup.config, policy: { allowsNames: true } }, machine);
   const paths = new Set([
     ...setup.readable,
     ...PROGRAM_FOLDERS,
-    ...[...tools, resolver].flatMap(({ dependsOn }) => dependsOn),
+    ...commandFolders(setup.tools),
+    ...[...tools, resolver, withNames].flatMap(({ dependsOn }) => dependsOn),
   ]);
   return [...paths].filter((path) => Deno.permissions.querySync({ name: "read", path }).state === "granted");
 }

@@ -8,6 +8,7 @@ import { RESOLVER } from "../catalog/resolver_program.ts";
 import { confinementSettings } from "../config/settings.ts";
 import type { ToolToConfine } from "../confinement/confinement.ts";
 import { executableFiles } from "../confinement/executable_files.ts";
+import type { TargetPolicy } from "../policy/target_policy.ts";
 import { type Machine, noting } from "./find_tools.ts";
 import type { Setup } from "./setup.ts";
 
@@ -24,7 +25,7 @@ export interface FoundResolver {
 
 /** Looks for it. Where no name is allowed, none is needed. */
 export function findResolver(
-  { config, policy }: Pick<Setup, "config" | "policy">,
+  { config, policy }: Pick<Setup, "config"> & { readonly policy: Pick<TargetPolicy, "allowsNames"> },
   machine: Machine,
 ): FoundResolver {
   const asked = new Set<string>();

@@ -9,6 +9,7 @@ import { confinementSettings } from "../config/settings.ts";
 import type { ConfiguredTool } from "../config/tools.ts";
 import { executableFiles, type ProgramFiles as ExecutableReader } from "../confinement/executable_files.ts";
 import type { WantedTier } from "../confinement/tier.ts";
+import { folderOf } from "../core/paths.ts";
 import type { ToolState } from "../runs/toolbox.ts";
 import type { Setup } from "./setup.ts";
 
@@ -63,6 +64,16 @@ export function findTool({ tool, enabled }: ConfiguredTool, tier: WantedTier, ma
   const { path } = availability;
   const { reason, remedy } = closure;
   return { ...found, availability: { available: false, path, reason, remedy }, dependsOn };
+}
+
+/**
+ * The folders of programs that are named by their absolute paths, whether they are there now or not: they must be
+ * readable, or nobody could tell that a program which comes later may be trusted.
+ */
+export function commandFolders(tools: readonly ConfiguredTool[]): string[] {
+  return tools.map(({ tool }) => tool.manifest.command).filter((command) => command.startsWith("/")).map(
+    folderOf,
+  );
 }
 
 /** The same files, with each path that is asked about added to `paths`. */

@@ -49,10 +49,11 @@ export class InEffect {
     return this.#rules;
   }
 
-  /** Puts others in the place of those before. */
+  /** Puts others in the place of those before. The same setup brings no new rules. */
   replace(setup: Setup, tokens: Tokens | null): void {
-    this.#setup = setup;
     this.#tokens = tokens;
+    if (setup === this.#setup) return;
+    this.#setup = setup;
     this.#rules = this.#rulesOf(setup);
   }
 

@@ -5,7 +5,6 @@
  */
 import { choice, message, object, option, withDefault } from "@optique/core";
 import { confinementSettings, listenerSettings } from "../config/settings.ts";
-import { folderOf } from "../core/paths.ts";
 import { shellWord } from "../core/shell_words.ts";
 import { quote } from "../core/text.ts";
 import { grantFlags, runGrants, THREADS, workerSourceFolder } from "../confinement/permissions.ts";
@@ -13,9 +12,10 @@ import { permissionsPage } from "../confinement/permissions_page.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, EXIT } from "./command.ts";
 import { findPrograms } from "./engine.ts";
+import { commandFolders } from "./find_tools.ts";
 import { machineOfNow } from "./system.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
-import { readSetup, type Setup } from "./setup.ts";
+import { readSetup } from "./setup.ts";
 
 /** Its arguments. */
 export const parser = object({
@@ -46,7 +46,7 @@ export const run: Command = (invocation) => {
     // A loader or an interpreter is looked at by its name and where it really is.
     readable: [
       ...setup.readable,
-      ...commandFolders(setup),
+      ...commandFolders(setup.tools.filter(({ enabled }) => enabled)),
       ...states.flatMap(({ enabled, looked }) => enabled ? looked : []),
       ...resolver.looked,
       ...states.flatMap(({ tool, enabled }) => enabled ? tool.manifest.forbidden_files : []),
@@ -83,11 +83,3 @@ export const run: Command = (invocation) => {
   } else io.stdout(permissionsPage(grants));
   return EXIT.ok;
 };
-
-/** Where programs that are named by their absolute paths are looked for, whether they are there now or not. */
-function commandFolders(setup: Setup): string[] {
-  return setup.tools.filter(({ enabled }) => enabled)
-    .map(({ tool }) => tool.manifest.command)
-    .filter((command) => command.startsWith("/"))
-    .map(folderOf);
-}

@@ -4,12 +4,13 @@
  * @module
  */
 import { authSettings } from "../config/settings.ts";
+import { readFile } from "../confinement/state/file_reader.ts";
 import type { Diagnostic } from "../documents/diagnostics.ts";
-import { MAX_TOKENS_FILE_BYTES, parseTokens, type Tokens } from "../http/tokens.ts";
+import { parseTokens, type Tokens } from "../http/tokens.ts";
 import { objectionToTokensFile } from "../http/tokens_file.ts";
 import type { Io } from "./command.ts";
 import { failed, type Setup, unplaced } from "./setup.ts";
-import { ownUser, readUpTo } from "./system.ts";
+import { ownUser } from "./system.ts";
 
 /**
  * Reads the tokens; null when no file of them is configured.
@@ -31,20 +32,13 @@ export function noTokensFile(file: string): Diagnostic {
   return unplaced(file, "there is no such file, named by auth.tokens_file");
 }
 
-/** The file's bytes, as many as may be and one more; or why they are not taken. */
+/** The file's bytes, or why they are not taken: read as they are by every reload. */
 function readPrivate(file: string): Uint8Array | Diagnostic {
-  const own = ownUser();
   try {
-    // Before it is opened, since opening a pipe would wait; and again, since another file may stand there by then.
-    const before = objectionToTokensFile(file, Deno.statSync(file), own);
-    if (before !== null) return before;
-    using opened = Deno.openSync(file);
-    const now = objectionToTokensFile(file, opened.statSync(), own);
-    return now ?? readUpTo(opened, MAX_TOKENS_FILE_BYTES + 1);
+    const read = readFile(file);
+    if (read === null) return noTokensFile(file);
+    return objectionToTokensFile(file, { ...read, isFile: true }, ownUser()) ?? read.bytes;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      return noTokensFile(file);
-    }
     return unplaced(file, `the file of tokens cannot be read: ${(error as Error).message}`);
   }
 }

@@ -7,15 +7,15 @@
 import { getLogger } from "@logtape/logtape";
 import { authSettings, folderSettings, logSettings } from "../config/settings.ts";
 import { locateConfig } from "../config/load.ts";
-import type { FileLook, WatchedPaths } from "../confinement/file_look.ts";
+import { type FileLook, MAX_WATCHED, type WatchedPaths } from "../confinement/file_look.ts";
 import { survey } from "../confinement/surveyed_files.ts";
-import { isWithin } from "../core/paths.ts";
+import { isWithin, resolvePath } from "../core/paths.ts";
 import { type Diagnostic, formatDiagnostic } from "../documents/diagnostics.ts";
 import type { LogSettings } from "../logging/setup.ts";
 import { isOffered, type Toolbox, unavailability } from "../runs/toolbox.ts";
 import { type Engine, findPrograms } from "./engine.ts";
 import { machineLater } from "./find_tools.ts";
-import { rereadSetup, type SetupFiles } from "./reread.ts";
+import { type Reread, rereadSetup, type SetupFiles } from "./reread.ts";
 import type { Setup } from "./setup.ts";
 
 /** Whoever may still look at files: the scribe. */
@@ -43,6 +43,9 @@ interface Wish {
   readonly outcome: PromiseWithResolvers<Reloaded>;
 }
 
+/** The reason of the first reload, which mostly finds everything as it was. */
+const START = "start";
+
 const logger = getLogger(["bulkhead", "reload"]);
 
 /** Reloads, one after the other. */
@@ -50,6 +53,8 @@ export class Reloader {
   readonly #engine: Reloadable;
   readonly #lookout: Lookout;
   readonly #setUpLogging: (settings: LogSettings) => void;
+  /** Paths that have changed since a setup was last applied. */
+  readonly #changed = new Set<string>();
   /** The one that comes next; whatever is wished for meanwhile joins it. */
   #next: Wish | null = null;
   #last: Promise<void> = Promise.resolve();
@@ -61,15 +66,30 @@ export class Reloader {
     this.#setUpLogging = setUpLogging;
   }
 
-  /** Begins to watch what is in effect. Never rejects. */
-  async watch(): Promise<void> {
+  /**
+   * Begins to watch, and takes over what has changed since it was read: the server takes a while to start. Never
+   * rejects.
+   */
+  async begin(): Promise<void> {
+    await this.#watch();
+    await this.#wish(START, true, []);
+  }
+
+  async #watch(): Promise<void> {
     const { inEffect: { setup }, found: { tools, resolver } } = this.#engine;
     const documents = new Set([...configFiles(setup), ...manifestFolders(setup)]);
     const programs = [...tools, resolver].flatMap(({ dependsOn }) => dependsOn);
+    // What is read comes first: where there is too much to be watched, it is the last programs that are left out.
     const files = [...new Set([...configFiles(setup), ...programs])].filter((path) => this.#mayRead(path));
     const folders = manifestFolders(setup).filter((path) => this.#mayRead(path));
+    if (files.length > MAX_WATCHED) {
+      logger.warn("too many files to watch them all: of the last tools' programs, changes are not noticed", {
+        files: files.length,
+        watched: MAX_WATCHED,
+      });
+    }
     try {
-      await this.#lookout.watch({ files, folders }, (changed) => {
+      await this.#lookout.watch({ files: files.slice(0, MAX_WATCHED), folders }, (changed) => {
         void this.#wish("a file has changed", changed.some((path) => documents.has(path)), changed);
       });
     } catch (error) {
@@ -87,8 +107,10 @@ export class Reloader {
     return this.#wish(reason, true, []);
   }
 
+  /** Judged by the name with its steps up worked out, as the scribe does: such names come from files, too. */
   #mayRead(path: string): boolean {
-    return this.#engine.self.readable.some((listed) => isWithin(path, listed));
+    const plain = resolvePath("/", path);
+    return this.#engine.self.readable.some((listed) => isWithin(plain, listed));
   }
 
   #look(path: string, headBytes: number): Promise<FileLook> {
@@ -118,30 +140,27 @@ export class Reloader {
 
   async #reload({ reasons, rereads, changed }: Wish): Promise<Reloaded> {
     const reason = [...reasons].join(", ");
+    for (const path of changed) this.#changed.add(path);
     try {
       const { setup: before, tokens } = this.#engine.inEffect;
       const reread = rereads
         ? await rereadSetup({ setup: before, tokens }, this.#engine.self.self.uid, this.#lookout)
         : { ok: true, setup: before, tokens, changed: [], restart: [] } as const;
-      if (!reread.ok) return refused(reason, reread.diagnostics);
+      if (!reread.ok) refused(reason, reread.diagnostics);
+      // The programs are the machine's: a mistake in the configuration keeps nobody from following them.
+      const { setup, tokens: tokensNow } = reread.ok ? reread : { setup: before, tokens };
       const found = await survey(
-        (files) => findPrograms(reread.setup, machineLater(this.#engine.self, files)),
+        (files) => findPrograms(setup, machineLater(this.#engine.self, files)),
         (path, headBytes) => this.#look(path, headBytes),
       );
-      const offered = offeredNames(this.#engine.toolbox);
-      this.#engine.apply(reread.setup, reread.tokens, found, changed);
-      this.#setUpLogging(logSettings(reread.setup.config));
-      await this.watch();
-      if (rereads) {
-        logger.info("configuration reloaded", { reason, changed: reread.changed });
-        if (reread.restart.length > 0) {
-          logger.warn("some changes need a restart of the server; until then the values from before hold", {
-            keys: reread.restart,
-          });
-        }
-      }
-      logChanges(offered, this.#engine.toolbox);
-      return { ok: true, changed: reread.changed, restart: reread.restart };
+      const known = knownTools(this.#engine.toolbox);
+      this.#engine.apply(setup, tokensNow, found, new Set(this.#changed));
+      this.#changed.clear();
+      this.#setUpLogging(logSettings(setup.config));
+      await this.#watch();
+      if (reread.ok && rereads) tellOfReload(reason, reread);
+      logChanges(known, this.#engine.toolbox);
+      return reread.ok ? { ok: true, changed: reread.changed, restart: reread.restart } : reread;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return refused(reason, [{ file: "reload", line: null, column: null, path: "", message }]);
@@ -176,18 +195,34 @@ function refused(reason: string, diagnostics: readonly Diagnostic[]): Reloaded {
   return { ok: false, diagnostics };
 }
 
-function offeredNames(toolbox: Toolbox): ReadonlySet<string> {
-  return new Set([...toolbox.values()].filter(isOffered).map(({ tool }) => tool.name));
+function tellOfReload(reason: string, { changed, restart }: Extract<Reread, { ok: true }>): void {
+  if (reason !== START || changed.length > 0) logger.info("configuration reloaded", { reason, changed });
+  if (restart.length === 0) return;
+  logger.warn("some changes need a restart of the server; until then the values from before hold", {
+    keys: restart,
+  });
 }
 
-function logChanges(before: ReadonlySet<string>, toolbox: Toolbox): void {
-  const now = offeredNames(toolbox);
-  for (const name of now) if (!before.has(name)) logger.info("tool available", { tool: name });
-  for (const name of before) {
-    if (now.has(name)) continue;
-    const entry = toolbox.get(name);
-    const why = entry === undefined ? null : unavailability(entry);
-    const reason = why?.reason ?? (entry === undefined ? "it is declared no more" : "it is disabled");
-    logger.warn("tool not available any more", { tool: name, reason });
+/** Of each tool, null when it is offered, or why it is not. */
+function knownTools(toolbox: Toolbox): ReadonlyMap<string, string | null> {
+  return new Map([...toolbox].map(([name, entry]) => [
+    name,
+    isOffered(entry) ? null : entry.enabled ? unavailability(entry)?.reason ?? "" : "it is disabled",
+  ]));
+}
+
+function logChanges(before: ReadonlyMap<string, string | null>, toolbox: Toolbox): void {
+  const now = knownTools(toolbox);
+  for (const [tool, reason] of now) {
+    const old = before.get(tool);
+    if (reason === old) continue;
+    if (reason === null) logger.info("tool available", { tool });
+    else if (old === null) logger.warn("tool not available any more", { tool, reason });
+    // A tool that is declared anew, and cannot be used: whoever declared it would look for it in vain.
+    else if (toolbox.get(tool)!.enabled) logger.warn("tool not available", { tool, reason });
+  }
+  for (const [tool, reason] of before) {
+    if (reason !== null || now.has(tool)) continue;
+    logger.warn("tool not available any more", { tool, reason: "it is declared no more" });
   }
 }

@@ -13,7 +13,7 @@ import type { Diagnostic } from "../documents/diagnostics.ts";
 import { parseTokens, type Tokens } from "../http/tokens.ts";
 import { objectionToTokensFile } from "../http/tokens_file.ts";
 import { noTokensFile } from "./read_tokens.ts";
-import { assembleSetup, cannotRead, noFolder, type Setup } from "./setup.ts";
+import { assembleSetup, cannotRead, noFolder, type Setup, unplaced } from "./setup.ts";
 
 /** Files, asked about through the scribe. Both reject with the reason when they may not be read. */
 export interface SetupFiles {
@@ -71,13 +71,20 @@ export async function rereadSetup(
     const kept = restart.map((key) => [key, before.sources.get(key) ?? "default"] as const);
     const sources = new Map([...loaded.sources, ...kept]);
     const assembled = assembleSetup(flags, before.world, { ...loaded, config, sources }, manifests);
-    if (!assembled.ok) return assembled;
+    if (!assembled.ok) return { ok: false, diagnostics: [...assembled.diagnostics, ...keptKeys(restart)] };
     const tokensNow = tokens === null ? null : await readTokensAgain(assembled.setup, ownUid, files);
     return { ok: true, setup: assembled.setup, tokens: tokensNow, changed, restart };
   } catch (error) {
     if (error instanceof Unreadable) return { ok: false, diagnostics: error.diagnostics };
     throw error;
   }
+}
+
+/** What may be behind a mistake that a start would not find: the keys that count as they were. */
+function keptKeys(restart: readonly string[]): Diagnostic[] {
+  if (restart.length === 0) return [];
+  const keys = restart.join(", ");
+  return [unplaced("reload", `these keys count as they were until the server is started again: ${keys}`)];
 }
 
 /** In the order of the folders and then of the files' names. */

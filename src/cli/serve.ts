@@ -52,10 +52,9 @@ export const run: Command = async (invocation) => {
     // Whoever stops the server meanwhile does not wait to hear that it could not have begun.
     confined.catch(() => {});
     await Promise.race([confined, signals.first]);
-    if (!signals.wereHeard) {
-      announce(engine, listener, io);
-      keepUp(engine, signals);
-    }
+    // What changes once the server has said that it is ready is noticed.
+    if (!signals.wereHeard) await Promise.race([keepUp(engine, signals), signals.first]);
+    if (!signals.wereHeard) announce(engine, listener, io);
     const end = await untilStopped(signals, listener, engine);
     if (end.lost === null) return EXIT.ok;
     io.stderr(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
@@ -107,11 +106,14 @@ function announce(engine: Engine, listener: Listener, io: Io): void {
   }
 }
 
-/** Takes over what changes while the server runs: by itself, and when SIGHUP asks for it. */
-function keepUp(engine: Engine, signals: Signals): void {
+/**
+ * Takes over what changes while the server runs: by itself, and when SIGHUP asks for it. Resolves when whatever changes
+ * from then on is noticed.
+ */
+function keepUp(engine: Engine, signals: Signals): Promise<void> {
   const reloader = new Reloader(engine, engine.confinement.scribe, engine.setUpLogging);
-  void reloader.watch();
   signals.onHangUp(() => void reloader.reload("SIGHUP"));
+  return reloader.begin();
 }
 
 /** Signals: those that ask the server to stop, the first politely, the second at once; and the one to reload. */

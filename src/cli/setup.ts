@@ -23,12 +23,13 @@ import type { ValueSources } from "../config/sources.ts";
 import { stateFolder } from "../config/state_folder.ts";
 import { type ConfiguredTool, configureTools } from "../config/tools.ts";
 import type { LogFileSettings } from "../confinement/scribe_protocol.ts";
+import { listFolder, readFile } from "../confinement/state/file_reader.ts";
 import { folderOf } from "../core/paths.ts";
 import { type Diagnostic, formatDiagnostic } from "../documents/diagnostics.ts";
 import { setUpLogging, standardError } from "../logging/setup.ts";
 import { TargetPolicy } from "../policy/target_policy.ts";
 import { EXIT, Exit, type Io } from "./command.ts";
-import { configWorld, listFolder } from "./system.ts";
+import { configWorld } from "./system.ts";
 
 /** The checked beginning. */
 export interface Setup {
@@ -118,7 +119,8 @@ export function assembleSetup(
 }
 
 /**
- * Reads the manifests of folders, in the order of the folders and then of the files' names.
+ * Reads the manifests of folders, in the order of the folders and then of the files' names: as they will be read again
+ * later, so that whatever the server starts with it can reload.
  *
  * @throws {Exit} with 2, as {@link readSetup}
  */
@@ -126,9 +128,11 @@ export function readManifests(folders: readonly string[], io: Io): ManifestFile[
   return folders.flatMap((folder) => {
     const names = reading(folder, io, () => listFolder(folder));
     if (names === null) throw failed([noFolder(folder)], io);
-    return names.filter(isManifestFile).sort().map((name) => {
+    return names.filter(isManifestFile).sort().flatMap((name) => {
       const file = `${folder}/${name}`;
-      return { file, bytes: reading(file, io, () => Deno.readFileSync(file)) };
+      const read = reading(file, io, () => readFile(file));
+      // Removed since the folder was listed.
+      return read === null ? [] : [{ file, bytes: read.bytes }];
     });
   });
 }

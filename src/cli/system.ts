@@ -42,13 +42,6 @@ function environmentVariable(name: string): string | undefined {
   }
 }
 
-/** The files of a folder, or null when there is no such folder; throws when it cannot be read. */
-export function listFolder(path: string): readonly string[] | null {
-  return orNull(() =>
-    [...Deno.readDirSync(path)].filter((entry) => !entry.isDirectory).map((entry) => entry.name)
-  );
-}
-
 /**
  * The machine, asked directly.
  *

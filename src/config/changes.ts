@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ConfigLeaf, configLeaves } from "./leaves.ts";
+import { type ConfigLeaf, configLeaves, schemaLeaves } from "./leaves.ts";
 import type { Config } from "./schema.ts";
 
 /** `live`: a reload applies it. `restart`: it is bound when the server starts. */
@@ -113,9 +113,12 @@ export function compareConfigs(before: Config, after: Config): ConfigChanges {
  */
 export function keepUntilRestart(before: Config, after: Config): Config {
   const kept = structuredClone(after) as Sections;
-  for (const { path: [section, key, ...rest], pattern } of configLeaves(before)) {
-    if (CHANGES[pattern] === "live" || section === undefined || key === undefined) continue;
-    if (rest.length > 0) throw new Error(`${pattern} lies too deep to be kept`);
+  for (const { pattern } of schemaLeaves()) {
+    if (CHANGES[pattern] === "live") continue;
+    const [section, key, ...rest] = pattern.split(".");
+    if (section === undefined || key === undefined || rest.length > 0) {
+      throw new Error(`${pattern} does not lie where it can be kept`);
+    }
     const value = (before as Sections)[section]?.[key];
     if (value === undefined) delete kept[section]?.[key];
     else kept[section] = { ...kept[section], [key]: value };

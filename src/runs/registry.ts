@@ -125,6 +125,11 @@ export class Registry {
     known.semaphore.setLimits({ permits: tool.concurrency, maxQueue: tool.maxQueue });
     const keepsExecutor = availability.available && !isChanged &&
       availability.path === known.availability.path;
+    // Runs that wait are judged anew when the entry is another one.
+    const isSame = keepsExecutor && tool === known.tool && configured === known.configured &&
+      living(known.executor) === known.executor &&
+      JSON.stringify(availability) === JSON.stringify(known.availability);
+    if (isSame) return this.#equipped(known);
     return this.#equipped({
       ...known,
       tool,

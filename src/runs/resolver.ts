@@ -53,6 +53,11 @@ export class Resolver {
     this.#whyNot = whyNot;
   }
 
+  /** Why names cannot be resolved any more though they could be, or null. */
+  get death(): string | null {
+    return this.#executor?.death ?? null;
+  }
+
   /** Looks one canonical name up. Never rejects; aborting `signal` ends it early. */
   async resolve(name: string, signal: AbortSignal): Promise<NameFact> {
     const dead = this.#executor?.death ?? null;

@@ -21,8 +21,8 @@ const REMEDIES: Readonly<Record<string, (path: string, tier: Tier) => string>> =
   // EACCES
   13: (path, tier) =>
     tier === "kernel"
-      ? `If ${path}, or its loader, was replaced since the server started, as by an upgrade, restart Bulkhead: only ` +
-        "the very file that was checked at the start may be executed. Otherwise check that it can be executed."
+      ? `If ${path}, or its loader, was just replaced, as by an upgrade, ask again in a few seconds: only the very file ` +
+        "that was checked may be executed, and a new one is noticed by then. Otherwise check that it can be executed."
       : `Check that ${path} can be executed.`,
   // EMFILE and ENFILE
   24: () => "The server has as many files open as it may have. Wait, or raise that limit.",

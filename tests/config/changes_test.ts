@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { CHANGES, compareConfigs } from "../../src/config/changes.ts";
-import { schemaLeaves } from "../../src/config/leaves.ts";
-import { configSchema } from "../../src/config/schema.ts";
+import { CHANGES, compareConfigs, keepUntilRestart } from "../../src/config/changes.ts";
+import { configLeaves, schemaLeaves } from "../../src/config/leaves.ts";
+import { type Config, configSchema } from "../../src/config/schema.ts";
 import { loaded } from "../support/config.ts";
 import { otherValue } from "../support/other_values.ts";
 
@@ -89,4 +89,50 @@ Deno.test("changes: a list that is ordered otherwise has changed", () => {
   assert.deepEqual(compareConfigs(of("loopback, RFC1918"), of("RFC1918, loopback")).changed, [
     "security.allowed_targets",
   ]);
+});
+
+/** The values of a configuration by the names of its leaves, as text. */
+function values(config: Config): ReadonlyMap<string, string> {
+  const leaves = configLeaves(config).filter(({ pattern }) => Object.hasOwn(CHANGES, pattern));
+  return new Map(leaves.map(({ name, value }) => [name, JSON.stringify(value) ?? ""]));
+}
+
+Deno.test("changes: kept until a restart is what needs one, and nothing else", () => {
+  const some = fc.subarray(patterns);
+  fc.assert(fc.property(some, some, (before, after) => {
+    const [old, now] = [withOthers(before), withOthers(after)];
+    const untouched = [JSON.stringify(old), JSON.stringify(now)];
+    const kept = keepUntilRestart(old, now);
+    // It is a configuration: nothing that the schema does not know, nothing that it would fill in.
+    assert.deepEqual(configSchema.parse(kept), kept);
+    const [oldValues, nowValues, keptValues] = [values(old), values(now), values(kept)];
+    for (const name of new Set([...oldValues.keys(), ...nowValues.keys(), ...keptValues.keys()])) {
+      const from = CHANGES[name.replace(".nmap", ".*")] === "restart" ? oldValues : nowValues;
+      assert.equal(keptValues.get(name), from.get(name), name);
+    }
+    assert.deepEqual(compareConfigs(old, kept).restart, []);
+    assert.deepEqual(
+      [...compareConfigs(kept, now).changed].sort(),
+      [...compareConfigs(old, now).restart].sort(),
+      "what is left for the restart is what was said to need it",
+    );
+    assert.deepEqual(keepUntilRestart(kept, now), kept, "and by the next reload nothing more");
+    assert.deepEqual([JSON.stringify(old), JSON.stringify(now)], untouched);
+  }));
+});
+
+Deno.test("changes: a restart key that comes, or goes, is as it was", () => {
+  const [without, withFile] = [loaded(), loaded({ file: "logging: { file: /l, level: debug }" })];
+  assert.deepEqual(keepUntilRestart(without, withFile).logging, { ...without.logging, level: "debug" });
+  assert(!Object.hasOwn(keepUntilRestart(without, withFile).logging, "file"));
+  assert.deepEqual(keepUntilRestart(withFile, without).logging, { ...withFile.logging, level: "info" });
+});
+
+Deno.test("changes: the first override, and the last one's end, take effect", () => {
+  const [without, withOne] = [
+    loaded(),
+    loaded({ file: "tools: { overrides: { nmap: { concurrency: 7 } } }" }),
+  ];
+  assert.deepEqual(keepUntilRestart(without, withOne), withOne);
+  assert.deepEqual(keepUntilRestart(withOne, without), without);
 });

@@ -151,3 +151,34 @@ Deno.test("registry: whoever listens no more is told nothing", () => {
   registry.update([]);
   assert.equal(told, 1);
 });
+
+Deno.test("registry: an entry about which nothing has changed is the same one, so that nobody is judged anew", () => {
+  const state = stateOf(toolOf());
+  const { registry, probe } = setUp([state]);
+  const entry = probe();
+  registry.update([{ ...state, availability: { ...state.availability } }]);
+  assert.equal(probe(), entry);
+  const others: ToolState[] = [
+    { ...state, tool: toolOf() },
+    { ...state, enabled: false },
+    { ...state, availability: { ...stateOf(toolOf()).availability, helpers: ["/bin/x"] } as Availability },
+  ];
+  for (const other of others) {
+    const before = probe();
+    registry.update([other]);
+    assert.notEqual(probe(), before);
+  }
+  const before = probe();
+  registry.update([others.at(-1)!], new Set(["probe"]));
+  assert.notEqual(probe(), before, "what executes it is another");
+});
+
+Deno.test("registry: one that is switched off stays so where nothing has changed, and is equipped when it is needed", () => {
+  const state = { ...stateOf(toolOf()), enabled: false };
+  const { registry, equipped, probe } = setUp([state]);
+  registry.update([state]);
+  assert.deepEqual([equipped, probe().executor], [[], null]);
+  registry.setEnabled("probe", true);
+  registry.update([state]);
+  assert.deepEqual([equipped, isOffered(probe())], [["probe"], true]);
+});

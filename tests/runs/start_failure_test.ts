@@ -8,7 +8,7 @@ for (
     [
       "PermissionDenied: Failed to spawn: Permission denied (os error 13)",
       "kernel",
-      /replaced .* restart Bulkhead/,
+      /just replaced, .* ask again in a few seconds/,
     ],
     ["PermissionDenied: Failed to spawn: Permission denied (os error 13)", "basic", /can be executed\.$/],
     [
