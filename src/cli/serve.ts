@@ -13,13 +13,14 @@ import { type Address, parseAddress } from "../policy/address.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
 import { isOffered } from "../runs/toolbox.ts";
 import { readArguments } from "./arguments.ts";
-import { type Command, EXIT, Exit, type Io } from "./command.ts";
-import { type Engine, startEngine } from "./engine.ts";
-import type { Listener } from "./listener.ts";
+import { EXIT, Exit, type Io } from "../core/exit.ts";
+import type { Command } from "./command.ts";
+import { type Engine, startEngine } from "../server/engine.ts";
+import type { Listener } from "../server/listener.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
-import { readTokens } from "./read_tokens.ts";
-import { Reloader } from "./reloader.ts";
-import { readSetup } from "./setup.ts";
+import { readTokens } from "../server/read_tokens.ts";
+import { Reloader } from "../server/reloader.ts";
+import { readSetup } from "../server/setup.ts";
 
 /** Its arguments. */
 export const parser = object({ ...serverOptions, ...configOptions });
@@ -37,8 +38,8 @@ export const run: Command = async (invocation) => {
   const host = transport === "http" ? listenAddress(named, tokens, io) : "";
   if (tokens !== null) warnAbout(tokens, host);
   // Each transport brings its own packages; they are loaded while the compartments come up.
-  const http = transport === "http" ? import("./listen_http.ts") : null;
-  const stdio = transport === "stdio" ? import("./listen_stdio.ts") : null;
+  const http = transport === "http" ? import("../server/listen_http.ts") : null;
+  const stdio = transport === "stdio" ? import("../server/listen_stdio.ts") : null;
   const engine = startEngine(setup, tokens, null, io);
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();

@@ -15,7 +15,7 @@ import { McpService } from "../mcp/service.ts";
 import { renderMetrics } from "../metrics/text_format.ts";
 import { RateLimiter } from "../resilience/rate_limiter.ts";
 import { parseAddress } from "../policy/address.ts";
-import { EXIT, Exit, type Io } from "./command.ts";
+import { EXIT, Exit, type Io } from "../core/exit.ts";
 import type { Engine } from "./engine.ts";
 import type { Listener } from "./listener.ts";
 
