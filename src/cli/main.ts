@@ -4,6 +4,7 @@
  * @module
  */
 import { NAME, VERSION } from "../core/version.ts";
+import { logWritten } from "../logging/setup.ts";
 import { nearest } from "../documents/nearest.ts";
 import { redactText } from "../core/redact.ts";
 import { escapeControls, quote } from "../core/text.ts";
@@ -40,8 +41,14 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
     io.stderr(escapeControls(redactText(`bulkhead: internal error: ${what}\n`)));
     return EXIT.bug;
+  } finally {
+    // The program ends with this, whether somebody reads its log or not.
+    await logWritten(LOG_MS);
   }
 }
+
+/** How long the log may take to be written at the end, in milliseconds. */
+const LOG_MS = 500;
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));

@@ -6,13 +6,16 @@
  */
 import {
   configureSync,
+  getLogger,
   type LogLevel,
   type LogRecord,
   type Sink,
   type TextFormatter,
 } from "@logtape/logtape";
+import { systemClock } from "../core/clock.ts";
 import { redactText, withoutSecrets } from "../core/redact.ts";
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
+import { LineOutput } from "./line_output.ts";
 
 /** The configuration's part. */
 export interface LogSettings {
@@ -53,21 +56,27 @@ export function setUpLogging(
   });
 }
 
-/** Standard error of this process. */
+const errorLines = new LineOutput(Deno.stderr, (lines) => {
+  getLogger(["bulkhead", "logging"]).warn("lines of the log are lost: nobody read standard error", { lines });
+});
+
+/** Standard error of this process. Nobody waits for it. */
 export const standardError: LogOutput = {
   get isTerminal() {
     return Deno.stderr.isTerminal();
   },
-  write(line) {
-    const bytes = new TextEncoder().encode(line);
-    let written = 0;
-    try {
-      while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));
-    } catch {
-      // Whoever read our log is gone; there is nowhere left to say so.
-    }
-  },
+  write: (line) => errorLines.write(line),
 };
+
+/**
+ * Waits until the log is written, but no longer than `maxMs` milliseconds: the last that a program does.
+ */
+export async function logWritten(maxMs: number): Promise<void> {
+  const tooLong = Promise.withResolvers<void>();
+  const cancel = systemClock.after(maxMs, tooLong.resolve);
+  await Promise.race([errorLines.written(), tooLong.promise]);
+  cancel();
+}
 
 /** One JSON object a line (D23). */
 const jsonLine: TextFormatter = (record) => {
