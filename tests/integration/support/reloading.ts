@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { type HttpServer, startHttp } from "./bulkhead.ts";
-import { standInManifest, TestFolder } from "./programs.ts";
+import { standInManifest, type TestFolder } from "./programs.ts";
 
 /** A change is noticed within two looks, a second apart; the machine may be busy with much else. */
 const PATIENCE_MS = 30_000;
