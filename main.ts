@@ -4,6 +4,6 @@
  * @module
  */
 import { main } from "./src/cli/main.ts";
-import { systemIo } from "./src/cli/system.ts";
+import { systemIo } from "./src/server/system.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args, systemIo));

@@ -21,6 +21,7 @@ const LAYERS = [
   "runs",
   "mcp",
   "http",
+  "server",
   "cli",
 ];
 

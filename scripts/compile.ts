@@ -16,9 +16,9 @@
  */
 import { parseArgs } from "node:util";
 import { loadCatalog, type ManifestFile } from "../src/catalog/load.ts";
-import { EXIT, Exit } from "../src/cli/command.ts";
-import { readManifests } from "../src/cli/setup.ts";
-import { systemIo } from "../src/cli/system.ts";
+import { EXIT, Exit } from "../src/core/exit.ts";
+import { readManifests } from "../src/server/setup.ts";
+import { systemIo } from "../src/server/system.ts";
 import { compiledGrants, grantFlags } from "../src/confinement/permissions.ts";
 import { resolvePath } from "../src/core/paths.ts";
 import { plural } from "../src/core/text.ts";
@@ -95,7 +95,7 @@ async function writeProgram(files: readonly ManifestFile[]): Promise<void> {
     [
       `import { embedManifests } from "../../src/catalog/embedded.ts";`,
       `import { main } from "../../src/cli/main.ts";`,
-      `import { systemIo } from "../../src/cli/system.ts";`,
+      `import { systemIo } from "../../src/server/system.ts";`,
       `embedManifests(${JSON.stringify(manifests)});`,
       `Deno.exit(await main(Deno.args, systemIo));`,
       "",

@@ -5,7 +5,8 @@
  */
 import { type InferValue, type Parser, text } from "@optique/core";
 import { runParserSync } from "@optique/core/facade";
-import { EXIT, Exit, type Invocation } from "./command.ts";
+import { EXIT, Exit } from "../core/exit.ts";
+import type { Invocation } from "./command.ts";
 
 /**
  * Reads a command's arguments; prints help when it is asked for.

@@ -13,10 +13,11 @@ import type { RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
 import { readArguments } from "./arguments.ts";
 import { askAt, ownTerminal } from "./ask_at_terminal.ts";
-import type { Command, Io } from "./command.ts";
-import { type Engine, startEngine } from "./engine.ts";
+import type { Io } from "../core/exit.ts";
+import type { Command } from "./command.ts";
+import { type Engine, startEngine } from "../server/engine.ts";
 import { configFlags, configOptions, toolName } from "./options.ts";
-import { readSetup } from "./setup.ts";
+import { readSetup } from "../server/setup.ts";
 
 /** Its arguments. */
 export const parser = object({

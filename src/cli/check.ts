@@ -8,10 +8,11 @@ import { confinementSettings } from "../config/settings.ts";
 import { plural } from "../core/text.ts";
 import { unenforced } from "../runs/unenforced.ts";
 import { readArguments } from "./arguments.ts";
-import { type Command, EXIT } from "./command.ts";
+import { EXIT } from "../core/exit.ts";
+import type { Command } from "./command.ts";
 import { configFlags, configOptions } from "./options.ts";
-import { readTokens } from "./read_tokens.ts";
-import { readSetup } from "./setup.ts";
+import { readTokens } from "../server/read_tokens.ts";
+import { readSetup } from "../server/setup.ts";
 
 /** Its arguments. */
 export const parser = object(configOptions);

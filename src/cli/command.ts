@@ -3,15 +3,7 @@
  *
  * @module
  */
-
-/** Exit codes (DESIGN: "Outcomes, everywhere"); those of refusals stand in `src/core/refusal.ts`. */
-export const EXIT = { ok: 0, runFailed: 1, usage: 2, bug: 70 } as const;
-
-/** Where a command writes: the result to stdout, everything else to stderr. */
-export interface Io {
-  stdout(text: string): void;
-  stderr(text: string): void;
-}
+import type { Io } from "../core/exit.ts";
 
 /** One call of a command. */
 export interface Invocation {
@@ -25,10 +17,3 @@ export interface Invocation {
 
 /** A command; what it returns, or resolves with, is the exit code. */
 export type Command = (invocation: Invocation) => number | Promise<number>;
-
-/** Thrown to end a command early, once what there is to say has been said. */
-export class Exit extends Error {
-  constructor(readonly code: number) {
-    super(`exit ${code}`);
-  }
-}

@@ -19,7 +19,8 @@ import {
 } from "@optique/core";
 import { NAME } from "../core/version.ts";
 import { readArguments } from "./arguments.ts";
-import { type Command, EXIT } from "./command.ts";
+import { EXIT } from "../core/exit.ts";
+import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 
 const SHELLS = { bash, fish, zsh } as const;

@@ -7,9 +7,10 @@ import { message, object, option } from "@optique/core";
 import { configText, describeConfig } from "../config/describe.ts";
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 import { readArguments } from "./arguments.ts";
-import { type Command, EXIT } from "./command.ts";
+import { EXIT } from "../core/exit.ts";
+import type { Command } from "./command.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
-import { readSetup } from "./setup.ts";
+import { readSetup } from "../server/setup.ts";
 
 /** Its arguments. */
 export const parser = object({

@@ -15,13 +15,14 @@ import {
 } from "../confinement/proofs.ts";
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 import { readArguments } from "./arguments.ts";
-import { type Command, EXIT } from "./command.ts";
+import { EXIT } from "../core/exit.ts";
+import type { Command } from "./command.ts";
 import { readable, type Report, reportOf } from "./doctor_report.ts";
-import { type Engine, startEngine } from "./engine.ts";
-import type { FoundTool } from "./find_tools.ts";
+import { type Engine, startEngine } from "../server/engine.ts";
+import type { FoundTool } from "../server/find_tools.ts";
 import { configFlags, configOptions } from "./options.ts";
-import { readSetup, type Setup } from "./setup.ts";
-import { ownUser } from "./system.ts";
+import { readSetup, type Setup } from "../server/setup.ts";
+import { ownUser } from "../server/system.ts";
 
 /** Its arguments. */
 export const parser = object({

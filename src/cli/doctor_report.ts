@@ -7,7 +7,7 @@ import type { Decision } from "../confinement/confinement.ts";
 import { landlockRules } from "../confinement/linux/landlock.ts";
 import type { MachineFacts } from "../confinement/machine.ts";
 import type { Proof } from "../confinement/proofs.ts";
-import type { FoundTool } from "./find_tools.ts";
+import type { FoundTool } from "../server/find_tools.ts";
 
 /** What was found. */
 export interface Findings {

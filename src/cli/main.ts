@@ -7,7 +7,7 @@ import { NAME, VERSION } from "../core/version.ts";
 import { nearest } from "../documents/nearest.ts";
 import { redactText } from "../core/redact.ts";
 import { escapeControls, quote } from "../core/text.ts";
-import { EXIT, Exit, type Io } from "./command.ts";
+import { EXIT, Exit, type Io } from "../core/exit.ts";
 import { COMMANDS } from "./commands.ts";
 
 /** Runs the program; resolves with its exit code. */

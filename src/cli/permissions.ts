@@ -10,12 +10,13 @@ import { quote } from "../core/text.ts";
 import { grantFlags, runGrants, THREADS, workerSourceFolder } from "../confinement/permissions.ts";
 import { permissionsPage } from "../confinement/permissions_page.ts";
 import { readArguments } from "./arguments.ts";
-import { type Command, EXIT } from "./command.ts";
-import { findPrograms } from "./engine.ts";
-import { commandFolders } from "./find_tools.ts";
-import { machineOfNow } from "./system.ts";
+import { EXIT } from "../core/exit.ts";
+import type { Command } from "./command.ts";
+import { findPrograms } from "../server/engine.ts";
+import { commandFolders } from "../server/find_tools.ts";
+import { machineOfNow } from "../server/system.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
-import { readSetup } from "./setup.ts";
+import { readSetup } from "../server/setup.ts";
 
 /** Its arguments. */
 export const parser = object({

@@ -8,7 +8,8 @@ import * as z from "zod";
 import { manifestSchema } from "../catalog/manifest.ts";
 import { configSchema } from "../config/schema.ts";
 import { readArguments } from "./arguments.ts";
-import { type Command, EXIT } from "./command.ts";
+import { EXIT } from "../core/exit.ts";
+import type { Command } from "./command.ts";
 
 const SCHEMAS = { manifest: manifestSchema, config: configSchema } as const;
 

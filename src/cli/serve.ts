@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core";
+import { abortionOf } from "../confinement/compartment.ts";
 import { listenerSettings, stopSettings } from "../config/settings.ts";
 import { describeValue } from "../documents/describe_value.ts";
 import type { Tokens } from "../http/tokens.ts";
@@ -12,13 +13,14 @@ import { type Address, parseAddress } from "../policy/address.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
 import { isOffered } from "../runs/toolbox.ts";
 import { readArguments } from "./arguments.ts";
-import { type Command, EXIT, Exit, type Io } from "./command.ts";
-import { type Engine, startEngine } from "./engine.ts";
-import type { Listener } from "./listener.ts";
+import { EXIT, Exit, type Io } from "../core/exit.ts";
+import type { Command } from "./command.ts";
+import { type Engine, startEngine } from "../server/engine.ts";
+import type { Listener } from "../server/listener.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";
-import { readTokens } from "./read_tokens.ts";
-import { Reloader } from "./reloader.ts";
-import { readSetup } from "./setup.ts";
+import { readTokens } from "../server/read_tokens.ts";
+import { Reloader } from "../server/reloader.ts";
+import { readSetup } from "../server/setup.ts";
 
 /** Its arguments. */
 export const parser = object({ ...serverOptions, ...configOptions });
@@ -36,8 +38,8 @@ export const run: Command = async (invocation) => {
   const host = transport === "http" ? listenAddress(named, tokens, io) : "";
   if (tokens !== null) warnAbout(tokens, host);
   // Each transport brings its own packages; they are loaded while the compartments come up.
-  const http = transport === "http" ? import("./listen_http.ts") : null;
-  const stdio = transport === "stdio" ? import("./listen_stdio.ts") : null;
+  const http = transport === "http" ? import("../server/listen_http.ts") : null;
+  const stdio = transport === "stdio" ? import("../server/listen_stdio.ts") : null;
   const engine = startEngine(setup, tokens, null, io);
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();
@@ -52,8 +54,8 @@ export const run: Command = async (invocation) => {
     confined.catch(() => {});
     await Promise.race([confined, signals.first]);
     // What changes once the server has said that it is ready is noticed.
-    await Promise.race([keepUp(engine, signals), signals.first]);
-    announce(engine, listener, io);
+    if (!signals.wereHeard) await Promise.race([keepUp(engine, signals), signals.first]);
+    if (!signals.wereHeard) announce(engine, listener, io);
     const end = await untilStopped(signals, listener, engine);
     if (end.lost === null) return EXIT.ok;
     io.stderr(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
@@ -125,17 +127,22 @@ class Signals implements Disposable {
   /** One that came before there was anything to reload is answered as soon as there is. */
   #hungUp: () => void = () => this.#wasHungUp = true;
   #wasHungUp = false;
+  #count = 0;
 
   constructor() {
     const first = Promise.withResolvers<void>();
     this.first = first.promise;
-    let count = 0;
     this.#onSignal = () => {
-      if (++count > 1) this.#second.abort();
+      if (++this.#count > 1) this.#second.abort();
       first.resolve();
     };
     for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, this.#onSignal);
     Deno.addSignalListener("SIGHUP", this.#onHangUp);
+  }
+
+  /** Whether a signal to stop has come. */
+  get wereHeard(): boolean {
+    return this.#count > 0;
   }
 
   /** Has `listener` called at each SIGHUP. */
@@ -158,7 +165,7 @@ class Signals implements Disposable {
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** How long answers may take to reach their clients once every run has ended, in milliseconds. */
-const CLOSE_MS = 1000;
+const CLOSE_MS = 3000;
 
 /**
  * Waits for a signal or the client's end; then an orderly stop, which a second signal cuts short. When the confinement
@@ -182,7 +189,9 @@ async function untilStopped(
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
   const graceMs = reason !== "signal" ? 0 : stopSettings(engine.inEffect.setup.config).graceMs;
-  await engine.pipeline.shutDown(graceMs, signals.second);
+  const stopped = engine.pipeline.shutDown(graceMs, signals.second);
+  void abortionOf(signals.second).then(() => engine.confinement.killRuns());
+  await stopped;
   await listener.close(AbortSignal.any([signals.second, AbortSignal.timeout(CLOSE_MS)]));
   return { lost };
 }

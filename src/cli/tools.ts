@@ -12,11 +12,12 @@ import { manualOf } from "../runs/manual.ts";
 import { Registry } from "../runs/registry.ts";
 import { findTool, type ToolboxEntry, unavailability } from "../runs/toolbox.ts";
 import { readArguments } from "./arguments.ts";
-import { type Command, EXIT } from "./command.ts";
-import { findTools } from "./find_tools.ts";
+import { EXIT } from "../core/exit.ts";
+import type { Command } from "./command.ts";
+import { findTools } from "../server/find_tools.ts";
 import { configFlags, configOptions, toolName } from "./options.ts";
-import { readSetup } from "./setup.ts";
-import { machineOfNow } from "./system.ts";
+import { readSetup } from "../server/setup.ts";
+import { machineOfNow } from "../server/system.ts";
 
 /** Its arguments. */
 export const parser = object({

@@ -49,6 +49,8 @@ export interface CompartmentWarden {
   make(terms: CompartmentTerms, port: MessagePort): void;
   drop(compartment: string): void;
   begin(terms: RunTerms): void;
+  /** Kills what runs for a run that is not over, as far as the kernel helps. */
+  kill(run: string): void;
   end(run: string): void;
 }
 
@@ -69,6 +71,8 @@ interface RunInside {
   readonly onOutput: OutputListener | undefined;
   readonly resolve: (execution: Execution) => void;
   readonly cancelOverdueTimer: () => void;
+  /** Whether the server had it killed; what comes of it then is a cancellation. */
+  isKilled: boolean;
 }
 
 /** Why a compartment is not there. */
@@ -141,6 +145,7 @@ export class Compartment {
           resolve(execution);
         },
         cancelOverdueTimer: this.#watch(overdueMs),
+        isKilled: false,
       });
       this.#warden.begin({ run: order.id, compartment, ceilings, tree, killGraceMs: order.killGraceMs });
       this.#send({ type: "run", order: { ...rest, cwd } });
@@ -170,6 +175,17 @@ export class Compartment {
     }
     this.#lose(`the tool's compartment died: ${reason}`);
     this.#make();
+  }
+
+  /** Cancels what runs, and kills it without giving it time to end. */
+  kill(): void {
+    for (const [id, run] of this.#runs) {
+      run.isKilled = true;
+      this.#send({ type: "cancel", id });
+      this.#warden.kill(id);
+    }
+    // In tier basic the compartment does it.
+    this.#send({ type: "abandon" });
   }
 
   /** There is no warden any more: what runs is killed as far as the compartment can, and reported. */
@@ -225,10 +241,13 @@ export class Compartment {
         run.onOutput?.(data.stream, data.bytes);
         break;
       case "ended":
-        this.#finish(run, { status: "ended", ending: data.ending, output: outputOf(run) });
+        this.#finish(run, { status: "ended", ending: endingOf(run, data.ending), output: outputOf(run) });
         break;
       case "not_started":
-        this.#finish(run, { status: "not_started", reason: data.reason });
+        this.#finish(
+          run,
+          run.isKilled ? { status: "cancelled" } : { status: "not_started", reason: data.reason },
+        );
         break;
     }
   }
@@ -273,6 +292,13 @@ export class Compartment {
 export function abortionOf(signal: AbortSignal): Promise<true> {
   if (signal.aborted) return Promise.resolve(true);
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(true), { once: true }));
+}
+
+/** The compartment may have seen the end of a program before it heard that this was wanted. */
+function endingOf({ isKilled }: RunInside, ending: Ending): Ending {
+  return isKilled && ending.cause === null && ending.signal !== null
+    ? { ...ending, cause: "cancelled" }
+    : ending;
 }
 
 function outputOf(run: RunInside): Record<StreamName, Uint8Array> {

@@ -200,6 +200,11 @@ export class Confinement {
     return this.#warden.compartment(termsOf(tool, number, this.scribe));
   }
 
+  /** Cancels every run, and kills it without giving it time to end by itself. */
+  killRuns(): void {
+    this.#warden.killRuns();
+  }
+
   /** Ends everything: nothing that was run is left when this resolves. */
   async close(): Promise<void> {
     this.#isClosing = true;

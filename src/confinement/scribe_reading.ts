@@ -37,8 +37,10 @@ export type ChangeListener = (paths: readonly string[]) => void;
 export class ScribeReading {
   readonly #send: (order: ToScribe) => void;
   readonly #asked = new Map<string, Asked>();
-  #watched: ReadonlySet<string> = new Set();
-  #onChange: ChangeListener = () => {};
+  #watch: { readonly paths: ReadonlySet<string>; readonly onChange: ChangeListener } = {
+    paths: new Set(),
+    onChange: () => {},
+  };
 
   /** @param send throws when no order is taken any more */
   constructor(send: (order: ToScribe) => void) {
@@ -63,10 +65,15 @@ export class ScribeReading {
       if (paths.length > MAX_WATCHED) throw new Error(`more than ${MAX_WATCHED} paths cannot be watched`);
     }
     const paths = [...files, ...folders];
-    await this.#ask("watching", { type: "watch", files, folders }, paths, () => {
-      this.#watched = new Set(paths);
-      this.#onChange = onChange;
-    });
+    const before = this.#watch;
+    const watch = { paths: new Set(paths), onChange };
+    try {
+      // From the moment of asking: the first change may be told together with the answer.
+      await this.#ask("watching", { type: "watch", files, folders }, paths, () => this.#watch = watch);
+    } catch (error) {
+      if (this.#watch === watch) this.#watch = before;
+      throw error;
+    }
   }
 
   /** Takes an answer. @returns false when nobody has asked for it */
@@ -86,8 +93,8 @@ export class ScribeReading {
 
   /** Takes word of changes, which may still be about what was watched before. */
   changed(paths: readonly string[]): void {
-    const watched = paths.filter((path) => this.#watched.has(path));
-    if (watched.length > 0) this.#onChange(watched);
+    const watched = paths.filter((path) => this.#watch.paths.has(path));
+    if (watched.length > 0) this.#watch.onChange(watched);
   }
 
   /** No more answers come. */

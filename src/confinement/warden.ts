@@ -133,6 +133,11 @@ export class Warden implements CompartmentWarden {
     this.#send({ type: "begin", terms });
   }
 
+  kill(run: string): void {
+    // What has not ended when its run is over is killed.
+    if (this.#undertaker !== null) this.end(run);
+  }
+
   end(run: string): void {
     this.#ending.add(run);
     this.#send({ type: "end", run });
@@ -143,6 +148,11 @@ export class Warden implements CompartmentWarden {
     const answers = nonces.map((nonce) => new Promise<Reaped>((resolve) => this.#reaped.set(nonce, resolve)));
     if (nonces.length > 0) this.#send({ type: "reap", nonces });
     return Promise.all(answers);
+  }
+
+  /** Cancels every run, and kills it at once. */
+  killRuns(): void {
+    for (const compartment of this.#compartments.values()) compartment.kill();
   }
 
   /** Ends the compartments, with what runs in them, and, once nothing is left of any run, the warden. */

@@ -82,6 +82,11 @@ export function refusalBody(refusal: Refusal): RefusalBody {
   };
 }
 
+/** A wait as clients are told of it: Retry-After is whole seconds (RFC 9110 section 10.2.3), and 0 would mean at once. */
+export function wholeSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
+}
+
 function answer(
   errorType: ErrorType,
   title: string,

@@ -40,6 +40,8 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
     }
     context.res.headers.set("x-content-type-options", "nosniff");
     context.res.headers.set("cache-control", "no-store");
+    // A request that is sent on a connection while it is being closed is lost.
+    if (!parts.pipeline.admitting) context.res.headers.set("connection", "close");
   });
 
   for (const route of routes) {

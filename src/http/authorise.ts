@@ -8,6 +8,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { newId } from "../core/ids.ts";
+import { wholeSeconds } from "../core/refusal.ts";
 import { problem, refusalProblem } from "./problem.ts";
 import { type Scope, TOKEN_CHARACTERS, type Tokens } from "./tokens.ts";
 
@@ -96,7 +97,7 @@ function wrongToken(malformed: boolean, peer: string, limit: RateLimit): Respons
       condition: "rate_limited",
       error: "too many wrong tokens from this address",
       remedy: "Send a token that is right: it is taken at once. Wait before trying another.",
-      retryAfterSec: Math.max(1, Math.ceil(counted.retryAfterMs / 1000)),
+      retryAfterSec: wholeSeconds(counted.retryAfterMs),
     }, newId());
   }
   logger.warn("wrong token", { peer, malformed });

@@ -41,6 +41,7 @@ export class HttpSessions {
   readonly #clock: Clock;
   readonly #sessions = new Map<string, Session>();
   #opening = 0;
+  #isClosing = false;
 
   /** @param limits asked for each request: they may change */
   constructor(service: McpService, limits: () => SessionLimits, clock: Clock) {
@@ -77,6 +78,9 @@ export class HttpSessions {
         "Bad Request: an initialize request or the header Mcp-Session-Id is needed",
       );
     }
+    if (this.#isClosing) {
+      return rpcError(503, -32000, "The server is shutting down: try again when it is back");
+    }
     const { maxSessions } = this.#limits();
     if (this.#sessions.size + this.#opening >= maxSessions) {
       return rpcError(503, -32000, `All ${maxSessions} sessions are in use: try again later`);
@@ -90,8 +94,10 @@ export class HttpSessions {
     }
   }
 
-  /** Ends every session; calls that go on are cancelled. */
+  /** Opens no session any more, and ends every one once its answers are written; cancel long runs before. */
   async closeAll(): Promise<void> {
+    this.#isClosing = true;
+    await this.#service.settled();
     await Promise.all([...this.#sessions.values()].map(({ server }) => server.close()));
   }
 

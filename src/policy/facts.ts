@@ -11,7 +11,13 @@ import type { Address } from "./address.ts";
 export type NameFact =
   /** In the resolver's order, at least one. */
   | { readonly ok: true; readonly addresses: readonly Address[] }
-  | { readonly ok: false; readonly reason: string; readonly remedy: string };
+  | {
+    readonly ok: false;
+    readonly reason: string;
+    readonly remedy: string;
+    /** When to ask again, in milliseconds of at least 1, where nobody was asked because too many are being asked for. */
+    readonly retryAfterMs?: number;
+  };
 
 /** What looking for a file came to. */
 export type FileFact =

@@ -39,12 +39,17 @@ export interface AcquireOptions {
   readonly maxWaitMs?: number;
 }
 
-/** The right to run. Give it back exactly once, by {@link release} or with `using`; a second time does nothing. */
+/**
+ * The right to run. Give it back exactly once, by {@link release}, {@link decline} or with `using`; a second time does
+ * nothing.
+ */
 export interface Permit extends Disposable {
   /** How long the caller stood in the queue, in milliseconds; 0 if it did not have to. */
   readonly waitedMs: number;
   /** Gives the permit back, and with it the next waiter its turn. */
   release(): void;
+  /** Gives it back unused: as {@link release}, but how long it was held says nothing about how long others will be. */
+  decline(): void;
 }
 
 /**
@@ -55,8 +60,8 @@ export interface Permit extends Disposable {
  * - `aborted`: the caller's signal was aborted before a permit came free.
  *
  * `retryAfterMs` (an integer of at least 1) estimates when a permit would come to someone who joined the end of
- * the queue now: everyone ahead takes the mean of the last 16 hold times (one second until the first permit has
- * come back), spread over all permits. It is a forecast, not a promise.
+ * the queue now: everyone ahead takes the mean of the last 16 hold times (one second until the first permit that was
+ * used has come back), spread over all permits. It is a forecast, not a promise.
  */
 export type Acquired =
   | { readonly ok: true; readonly permit: Permit }
@@ -121,20 +126,21 @@ export class Semaphore {
 
   /**
    * Takes a permit, waiting for one if need be. The decision to run, wait or refuse is made before this returns;
-   * only a wait takes time. An abort and a grant exclude each other: whichever comes first stands.
+   * only a wait takes time. An abort and a grant exclude each other: whichever comes first stands. Callers go on in the
+   * order in which they were granted their permits.
    *
    * @throws {RangeError} (as a rejection) if `maxWaitMs` is out of its range.
    */
-  async acquire({ signal, maxWaitMs }: AcquireOptions = {}): Promise<Acquired> {
+  acquire({ signal, maxWaitMs }: AcquireOptions = {}): Promise<Acquired> {
     if (maxWaitMs !== undefined && !(maxWaitMs >= 0 && maxWaitMs <= LONGEST_WAIT_MS)) {
-      throw new RangeError(`maxWaitMs must be between 0 and ${LONGEST_WAIT_MS}, not ${maxWaitMs}`);
+      return Promise.reject(
+        new RangeError(`maxWaitMs must be between 0 and ${LONGEST_WAIT_MS}, not ${maxWaitMs}`),
+      );
     }
-    if (signal?.aborted) return { ok: false, code: "aborted" };
-    // A free permit means an empty queue, because every permit that comes free is handed on at once.
-    if (this.#running < this.#permits) return { ok: true, permit: this.#grant(this.#clock.now(), 0) };
-    if (this.#queue.size >= this.#maxQueue) return this.#refuse("queue_full");
-    if (maxWaitMs === 0) return this.#refuse("wait_timeout");
-    return await this.#wait(signal, maxWaitMs);
+    const answer = this.#answerAtOnce(signal, maxWaitMs);
+    // The promise of a wait itself: an async function would pass it on a few steps later, and a newcomer that need not
+    // wait would go on before.
+    return answer === null ? this.#wait(signal, maxWaitMs) : Promise.resolve(answer);
   }
 
   /**
@@ -150,6 +156,15 @@ export class Semaphore {
     this.#permits = permits;
     this.#maxQueue = maxQueue;
     this.#handOn(this.#clock.now());
+  }
+
+  /** The answer to whoever need not wait, or may not; null for who has to. */
+  #answerAtOnce(signal: AbortSignal | undefined, maxWaitMs: number | undefined): Acquired | null {
+    if (signal?.aborted) return { ok: false, code: "aborted" };
+    // A free permit means an empty queue, because every permit that comes free is handed on at once.
+    if (this.#running < this.#permits) return { ok: true, permit: this.#grant(this.#clock.now(), 0) };
+    if (this.#queue.size >= this.#maxQueue) return this.#refuse("queue_full");
+    return maxWaitMs === 0 ? this.#refuse("wait_timeout") : null;
   }
 
   #wait(signal: AbortSignal | undefined, maxWaitMs: number | undefined): Promise<Acquired> {
@@ -184,16 +199,21 @@ export class Semaphore {
   #grant(grantedAtMs: number, waitedMs: number): Permit {
     this.#running++;
     let held = true;
-    const release = () => {
+    const giveBack = (isUsed: boolean) => {
       if (!held) return;
       held = false;
       const nowMs = this.#clock.now();
       this.#running--;
-      this.#recentHoldsMs.push(nowMs - grantedAtMs);
-      if (this.#recentHoldsMs.length > REMEMBERED_HOLDS) this.#recentHoldsMs.shift();
+      if (isUsed) this.#remember(nowMs - grantedAtMs);
       this.#handOn(nowMs);
     };
-    return { waitedMs, release, [Symbol.dispose]: release };
+    const release = () => giveBack(true);
+    return { waitedMs, release, decline: () => giveBack(false), [Symbol.dispose]: release };
+  }
+
+  #remember(holdMs: number): void {
+    this.#recentHoldsMs.push(holdMs);
+    if (this.#recentHoldsMs.length > REMEMBERED_HOLDS) this.#recentHoldsMs.shift();
   }
 
   /** Grants permits from the head of the queue for as long as there are any of both. */

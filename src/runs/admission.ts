@@ -4,7 +4,8 @@
  * @module
  */
 import type { Clock } from "../core/clock.ts";
-import type { Refusal } from "../core/refusal.ts";
+import { JoinedSignal } from "../core/joined_signal.ts";
+import { type Refusal, wholeSeconds } from "../core/refusal.ts";
 import { type Acquired, Semaphore } from "../resilience/semaphore.ts";
 import type { Classification } from "./classify.ts";
 import { no, type Step } from "./step.ts";
@@ -59,6 +60,11 @@ export class Gate {
     return !this.#closed.signal.aborted;
   }
 
+  /** Aborted when the gate is closed. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
   /**
    * The rate limit, the breaker not open, a place in the bounded queue, a permit, then the breaker's ticket: last, so that
    * a long wait never holds the half-open probe.
@@ -66,7 +72,7 @@ export class Gate {
    * @param client whose rate it is
    */
   async admit(entry: ToolboxEntry, client: string, signal: AbortSignal): Promise<Step<Admission>> {
-    const { breaker, semaphore, tool } = entry;
+    const { breaker, semaphore, waitingForAll, tool } = entry;
     const { rateLimiter } = this.#settings();
     if (!this.open) return no(SHUTTING_DOWN);
     // Names of tools hold no space, so that no client's name can be taken for another's with a tool.
@@ -74,12 +80,14 @@ export class Gate {
     if (!rate.ok) return no(rateLimited(tool.name, rate.retryAfterMs));
     const early = breaker.precheck();
     if (!early.ok) return no(breakerOpen(tool.name, early.retryAfterMs));
-    const waiting = AbortSignal.any([signal, this.#closed.signal]);
-    const own = await semaphore.acquire({ signal: waiting });
+    using waiting = new JoinedSignal(signal, this.#closed.signal);
+    const own = await semaphore.acquire(waiting);
     if (!own.ok) return no(this.#notAcquired(tool.name, own));
-    const shared = await this.#everything.acquire({ signal: waiting });
+    waitingForAll.count++;
+    const shared = await this.#everything.acquire(waiting);
+    waitingForAll.count--;
     if (!shared.ok) {
-      own.permit.release();
+      own.permit.decline();
       return no(this.#notAcquired(tool.name, shared));
     }
     const release = () => {
@@ -88,7 +96,8 @@ export class Gate {
     };
     const admission = this.open ? breaker.admit() : null;
     if (admission?.ok !== true) {
-      release();
+      shared.permit.decline();
+      own.permit.decline();
       return no(admission === null ? SHUTTING_DOWN : breakerOpen(tool.name, admission.retryAfterMs));
     }
     const { ticket } = admission;
@@ -151,9 +160,4 @@ function queueFull(tool: string, retryAfterMs: number): Refusal {
     remedy: "Wait for running ones to end, then try again.",
     retryAfterSec: wholeSeconds(retryAfterMs),
   };
-}
-
-/** Retry-After is whole seconds (RFC 9110 section 10.2.3), and 0 would mean at once. */
-function wholeSeconds(ms: number): number {
-  return Math.max(1, Math.ceil(ms / 1000));
 }

@@ -10,7 +10,7 @@ import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { JsonSchema } from "../policy/value.ts";
 import { inputSchema } from "./input_schema.ts";
 import type { RunRequest } from "./plan.ts";
-import { disablement, isOffered, type ToolboxEntry, unavailability } from "./toolbox.ts";
+import { disablement, isOffered, occupancy, type ToolboxEntry, unavailability } from "./toolbox.ts";
 
 /** A tool as clients see it. */
 export interface ToolDescription {
@@ -157,8 +157,7 @@ export function toolInformation(
     },
     intrusive: tool.manifest.intrusive,
     circuit_breaker: breakerInformation(entry),
-    running: entry.semaphore.running,
-    queued: entry.semaphore.queued,
+    ...occupancy(entry),
     annotations,
     input_schema: inputSchema,
   };

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Tool } from "../catalog/tool.ts";
-import type { Refusal } from "../core/refusal.ts";
+import { type Refusal, wholeSeconds } from "../core/refusal.ts";
 import {
   type Endpoint,
   type Facts,
@@ -48,15 +48,32 @@ export async function planWithLookups(
     if (decision.ok) return { ok: true, value: decision.plan };
     if ("refusal" in decision) return no(decision.refusal);
     if (count === MAX_LOOKUPS) return no(TOO_MANY);
-    facts = await learn(facts, decision.need, lookups, signal);
+    const learned = await learn(facts, decision.need, lookups, signal);
+    if (!learned.ok) return learned;
+    facts = learned.value;
   }
   return no(CANCELLED);
 }
 
-async function learn(facts: Facts, need: Need, lookups: Lookups, signal: AbortSignal): Promise<Facts> {
-  return need.kind === "name"
-    ? withName(facts, need.name, await lookups.resolve(need.name, signal))
-    : withFile(facts, need.name, await lookups.inspect(need.name));
+async function learn(
+  facts: Facts,
+  need: Need,
+  lookups: Lookups,
+  signal: AbortSignal,
+): Promise<Step<Facts>> {
+  if (need.kind === "file") {
+    return { ok: true, value: withFile(facts, need.name, await lookups.inspect(need.name)) };
+  }
+  const fact = await lookups.resolve(need.name, signal);
+  // The request is as good as it was: there is only no place for it now.
+  return !fact.ok && fact.retryAfterMs !== undefined
+    ? no({
+      condition: "queue_full",
+      error: fact.reason,
+      remedy: fact.remedy,
+      retryAfterSec: wholeSeconds(fact.retryAfterMs),
+    })
+    : { ok: true, value: withName(facts, need.name, fact) };
 }
 
 const TOO_MANY: Refusal = {

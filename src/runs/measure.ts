@@ -5,7 +5,7 @@
  */
 import type { RunMetrics, ToolReading } from "../metrics/run_metrics.ts";
 import type { AnsweredRequest } from "./pipeline.ts";
-import type { Toolbox } from "./toolbox.ts";
+import { occupancy, type Toolbox } from "./toolbox.ts";
 
 /** Takes one answered request into account: a run that happened, or a refusal; what a bug left unanswered is neither. */
 export function measure(metrics: RunMetrics, { tool, answer }: AnsweredRequest): void {
@@ -25,10 +25,9 @@ export function measure(metrics: RunMetrics, { tool, answer }: AnsweredRequest):
 
 /** How each tool is doing now. */
 export function readTools(toolbox: Toolbox): ToolReading[] {
-  return [...toolbox.values()].map(({ tool, semaphore, breaker }) => ({
-    tool: tool.name,
-    running: semaphore.running,
-    queued: semaphore.queued,
-    breakerState: breaker.statistics().state,
+  return [...toolbox.values()].map((entry) => ({
+    tool: entry.tool.name,
+    ...occupancy(entry),
+    breakerState: entry.breaker.statistics().state,
   }));
 }

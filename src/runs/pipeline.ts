@@ -7,10 +7,11 @@ import { getLogger } from "@logtape/logtape";
 import type { OutputListener } from "../confinement/compartment.ts";
 import type { Clock } from "../core/clock.ts";
 import { isCorrelationId, newId } from "../core/ids.ts";
+import { JoinedSignal } from "../core/joined_signal.ts";
 import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
 import { quote } from "../core/text.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
-import { type AdmissionSettings, Gate } from "./admission.ts";
+import { type AdmissionSettings, Gate, SHUTTING_DOWN } from "./admission.ts";
 import { Approver, type IntrusiveSettings, type LeaveOfCaller } from "./approval.ts";
 import { type Enforced, execute, type ExecutionSettings, type ReportedRun } from "./execute.ts";
 import { type Lookups, planWithLookups } from "./lookups.ts";
@@ -161,8 +162,11 @@ export class Pipeline {
     correlationId: string,
     context: RunContext,
   ): Promise<Step<ReportedRun>> {
-    const signal = AbortSignal.any([context.signal, this.#stopped.signal]);
-    const prepared = await this.#prepare(toolName, request, signal);
+    // Nothing is looked up, which takes a program of its own, for what is not let in anyhow.
+    if (!this.#gate.open) return no(SHUTTING_DOWN);
+    using joined = new JoinedSignal(context.signal, this.#stopped.signal);
+    const { signal } = joined;
+    const prepared = await this.#prepareWhileOpen(toolName, request, signal);
     if (!prepared.ok) return prepared;
     const { rules, entry, plan } = prepared.value;
     const approved = await this.#approver.approve(entry, plan, correlationId, context, rules.settings);
@@ -186,6 +190,17 @@ export class Pipeline {
     } finally {
       admission.release();
     }
+  }
+
+  /** {@link Pipeline.#prepare}, given up when the gate is closed meanwhile. */
+  async #prepareWhileOpen(
+    toolName: string,
+    request: RunRequest,
+    signal: AbortSignal,
+  ): Promise<Step<Prepared>> {
+    using whileOpen = new JoinedSignal(signal, this.#gate.closed);
+    const prepared = await this.#prepare(toolName, request, whileOpen.signal);
+    return prepared.ok || this.#gate.open || signal.aborted ? prepared : no(SHUTTING_DOWN);
   }
 
   /** Resolves and validates. */

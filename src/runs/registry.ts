@@ -115,6 +115,7 @@ export class Registry {
         onTransition: (transition) => onTransition?.(tool.name, transition),
       }),
       semaphore: new Semaphore({ permits: tool.concurrency, maxQueue: tool.maxQueue, clock }),
+      waitingForAll: { count: 0 },
     });
   }
 

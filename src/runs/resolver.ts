@@ -65,7 +65,10 @@ export class Resolver {
       return failed(`names cannot be resolved: ${dead ?? this.#whyNot}`, "Give the host's address instead.");
     }
     const turn = await this.#turns.acquire({ signal });
-    if (!turn.ok) return failed("too many names are being resolved", "Try again, or give the address.");
+    if (!turn.ok) {
+      const fact = failed("too many names are being resolved", "Wait, then try again, or give the address.");
+      return turn.code === "aborted" ? fact : { ...fact, retryAfterMs: turn.retryAfterMs };
+    }
     try {
       const order = { ...LIMITS, id: newId(), args: ["ahosts", name], env: CHILD_ENVIRONMENT };
       const execution = await this.#executor.run(order, signal);
@@ -118,6 +121,6 @@ export function readAddresses(text: string): NameFact {
   return { ok: true, addresses };
 }
 
-function failed(reason: string, remedy: string): NameFact {
+function failed(reason: string, remedy: string): Extract<NameFact, { ok: false }> {
   return { ok: false, reason, remedy };
 }

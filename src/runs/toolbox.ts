@@ -38,6 +38,8 @@ export interface ToolboxEntry extends ToolState {
   readonly executor: Executor | null;
   readonly breaker: CircuitBreaker;
   readonly semaphore: Semaphore;
+  /** How many runs hold one of its permits and wait for one of all tools together. */
+  readonly waitingForAll: { count: number };
 }
 
 /** All tools by name, in the order of their names. */
@@ -53,6 +55,14 @@ export function findTool(toolbox: Toolbox, name: string): Step<ToolboxEntry> {
     error: `there is no tool ${quote(name)}${near === null ? "" : `; did you mean ${near}?`}`,
     remedy: `The tools are: ${[...toolbox.keys()].join(", ")}.`,
   });
+}
+
+/** How many runs of a tool have their turn, and how many wait for it, be it among its own or among all tools' runs. */
+export function occupancy(
+  { semaphore, waitingForAll }: ToolboxEntry,
+): { readonly running: number; readonly queued: number } {
+  const { count } = waitingForAll;
+  return { running: semaphore.running - count, queued: semaphore.queued + count };
 }
 
 /** Whether a tool is offered to clients now. */

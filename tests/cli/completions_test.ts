@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Exit } from "../../src/cli/command.ts";
+import { Exit } from "../../src/core/exit.ts";
 import { run } from "../../src/cli/completions.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 

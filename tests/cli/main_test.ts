@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EXIT } from "../../src/cli/command.ts";
+import { EXIT } from "../../src/core/exit.ts";
 import { main } from "../../src/cli/main.ts";
 
 /** What is said of a bug: an error that nobody expected, thrown in the middle of a command. */

@@ -99,6 +99,36 @@ Deno.test("compartment: aborting cancels inside, once", async () => {
   assert.deepEqual(inside.inbox.left, []);
 });
 
+Deno.test("compartment: what is killed is answered as cancelled, unless it ended by itself before", async () => {
+  using opened = open();
+  const { inside } = opened.warden;
+  const runs = [];
+  for (let count = 0; count < 4; count++) {
+    runs.push(opened.run());
+    await inside.takeOrder();
+  }
+  const ids = runs.map(({ order }) => order.id);
+  opened.compartment.kill();
+  assert.deepEqual(opened.warden.asked.slice(-4), ids.map((run) => ({ type: "kill", run })));
+  for (const id of ids) assert.deepEqual(await inside.inbox.next(), { type: "cancel", id });
+  assert.deepEqual(await inside.inbox.next(), { type: "abandon" });
+  const ending = {
+    code: null,
+    signal: "SIGKILL",
+    cause: null,
+    bytes: { stdout: 0, stderr: 0 },
+    durationMs: 1,
+    heldOpen: false,
+  } as const;
+  inside.say({ type: "ended", id: ids[0]!, ending });
+  inside.say({ type: "ended", id: ids[1]!, ending: { ...ending, cause: "timeout" } });
+  inside.end(ids[2]!, 0);
+  inside.say({ type: "not_started", id: ids[3]!, reason: "the run was not announced" });
+  const done = await Promise.all(runs.map(({ execution }) => execution));
+  const causes = done.map((one) => one.status === "ended" ? one.ending.cause : one.status);
+  assert.deepEqual(causes, ["cancelled", "timeout", null, "cancelled"]);
+});
+
 Deno.test("compartment: what was aborted before does not begin, whether it is up or comes up", async () => {
   using opened = open();
   assert.deepEqual(await opened.run({}, AbortSignal.abort()).execution, { status: "cancelled" });

@@ -101,7 +101,7 @@ export type Asked =
   | { readonly type: "make"; readonly terms: CompartmentTerms }
   | { readonly type: "drop"; readonly compartment: string }
   | { readonly type: "begin"; readonly terms: RunTerms }
-  | { readonly type: "end"; readonly run: string };
+  | { readonly type: "kill" | "end"; readonly run: string };
 
 /** A warden that makes nothing: each worker's inside is a test's. */
 export class FakeWarden implements CompartmentWarden, Disposable {
@@ -124,6 +124,10 @@ export class FakeWarden implements CompartmentWarden, Disposable {
 
   begin(terms: RunTerms): void {
     this.asked.push({ type: "begin", terms });
+  }
+
+  kill(run: string): void {
+    this.asked.push({ type: "kill", run });
   }
 
   end(run: string): void {

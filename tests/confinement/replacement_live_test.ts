@@ -11,7 +11,7 @@ import type { Tier } from "../../src/confinement/tier.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { needsKernelTier } from "../support/kernel_tier.ts";
 import { orderOf } from "./fake_inside.ts";
-import { libcHere, SHELL } from "./live_warden.ts";
+import { libcHere, LiveWarden, SHELL } from "./live_warden.ts";
 
 const SOURCES = decodeURIComponent(new URL("../../src/", import.meta.url).pathname);
 const SLEEP = Deno.realPathSync("/usr/bin/sleep");
@@ -134,6 +134,35 @@ async function eventually(what: string, is: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** Makes compartments, one after the other, and has each of them dropped at another moment of its making. */
+async function dropWhileMade(live: LiveWarden, everyMs: number): Promise<void> {
+  const compartments = Array.from({ length: 12 }, (_, index) => live.compartment(`sh.${index}`));
+  for (const compartment of compartments) {
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    compartment.close();
+  }
+}
+
+Deno.test("a compartment that is dropped while it is made leaves neither thread nor process", {
+  ignore: Deno.build.os !== "linux",
+  sanitizeOps: false,
+  sanitizeResources: false,
+}, async () => {
+  for (const everyMs of [0, 20, 100]) {
+    const live = new LiveWarden("kernel");
+    if (!await needsKernelTier(() => live.open())) return;
+    const stays = live.compartment("stays");
+    await stays.ready;
+    await dropWhileMade(live, everyMs);
+    await eventually("all but one are gone", () => children() === "" && compartmentThreads() === 1);
+    assert.equal((await live.sh(stays, "echo here")).stdout, "here\n");
+    // Once more, without the time to come to an end before the warden does.
+    await dropWhileMade(live, everyMs);
+    await live[Symbol.asyncDispose]();
+    await eventually("none is left", () => children() === "" && compartmentThreads() === 0);
+  }
+});
 
 for (const tier of ["basic", "kernel"] as const) {
   const isKernel = tier === "kernel";

@@ -157,6 +157,14 @@ Deno.test("scribe: changes of what is not watched any more are told to nobody", 
   await watching;
   say({ type: "changed", paths: ["/a", "/f"] });
   assert.deepEqual(told, [["/f"], ["/a", "/f"]]);
+  // What is refused takes nobody's place.
+  const refused = scribe.watch({ files: ["/other"], folders: [] }, () => assert.fail("it is not watched"));
+  await Promise.resolve();
+  await Promise.resolve();
+  say({ type: "not_read", id: worker.orders[2]!.id, reason: "not among what is read" });
+  await assert.rejects(refused, /not among what is read/);
+  say({ type: "changed", paths: ["/a", "/other"] });
+  assert.deepEqual(told.at(-1), ["/a"]);
 });
 
 Deno.test("scribe: a folder that comes while it closes is nobody's", async () => {

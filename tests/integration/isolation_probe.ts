@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { startEngine } from "../../src/cli/engine.ts";
-import { readSetup } from "../../src/cli/setup.ts";
-import { systemIo } from "../../src/cli/system.ts";
+import { startEngine } from "../../src/server/engine.ts";
+import { readSetup } from "../../src/server/setup.ts";
+import { systemIo } from "../../src/server/system.ts";
 import { type Attempt, tryAll } from "../../src/confinement/attempts.ts";
 import { LIBC_PATHS, openKernel } from "../../src/confinement/linux/kernel.ts";
 import { workerSourceFolder } from "../../src/confinement/permissions.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HttpSessions } from "../../src/mcp/http_sessions.ts";
 import { McpService } from "../../src/mcp/service.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { makeEngine } from "../support/engine.ts";
+import { flush, makeEngine } from "../support/engine.ts";
 
 const IDLE_MS = 10_000;
 
@@ -34,7 +34,7 @@ function makeSessions() {
     await response.text();
     return { "mcp-session-id": response.headers.get("mcp-session-id")! };
   };
-  return { clock, sessions, send, open };
+  return { clock, engine, sessions, send, open };
 }
 
 Deno.test("a session that is not used is dropped after its idle time, and not before", async () => {
@@ -90,5 +90,49 @@ Deno.test("a session is there for the caller who opened it, and for nobody else"
   assert.equal(own.status, 200);
   await own.text();
   assert.equal((await send("DELETE", session)).status, 200);
+  assert.equal(sessions.size, 0);
+});
+
+const CALL = {
+  jsonrpc: "2.0",
+  method: "tools/call",
+  params: { name: "probe", arguments: { target: "10.0.0.5" } },
+};
+
+Deno.test("closing: calls that were cancelled a moment ago are answered before their streams end", async () => {
+  const { engine, sessions, send, open } = makeSessions();
+  const session = await open();
+  const stream = await send("GET", session);
+  // One that runs, and one that waits for it.
+  const calls = [
+    await send("POST", session, { ...CALL, id: 1 }),
+    await send("POST", session, { ...CALL, id: 2 }),
+  ];
+  await flush();
+  assert.equal(engine.executor.pending.length, 1);
+  await engine.pipeline.shutDown(30_000, AbortSignal.abort());
+  await sessions.closeAll();
+  const [cancelled, refused] = await Promise.all(calls.map((call) => call.text()));
+  assert.match(cancelled!, /"outcome":"cancelled".*"isError":true.*"id":1\}/);
+  assert.match(refused!, /shutting down.*"isError":true.*"id":2\}/);
+  assert.equal(await stream.text(), "");
+  assert.equal(sessions.size, 0);
+});
+
+Deno.test("closing: no session is opened, or found, any more", async () => {
+  const { sessions, send, open } = makeSessions();
+  const session = await open();
+  const closing = sessions.closeAll();
+  const params = {
+    protocolVersion: "2025-11-25",
+    capabilities: {},
+    clientInfo: { name: "test", version: "1" },
+  };
+  const initialize = { jsonrpc: "2.0", id: 0, method: "initialize", params };
+  const late = await send("POST", {}, initialize);
+  assert.equal(late.status, 503);
+  assert.match(await late.text(), /shutting down/);
+  await closing;
+  assert.equal((await send("GET", session)).status, 404);
   assert.equal(sessions.size, 0);
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { type Acquired, Semaphore } from "../../src/resilience/semaphore.ts";
+import { type Acquired, type Permit, Semaphore } from "../../src/resilience/semaphore.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { CountedAbortController } from "./counted_signal.ts";
 
@@ -50,9 +50,9 @@ class ReferenceSemaphore {
     this.settle();
   }
 
-  release(caller: Expected): void {
+  release(caller: Expected, isUsed = true): void {
     caller.status = "released";
-    this.#holdsMs.push(this.#nowMs - caller.grantedMs);
+    if (isUsed) this.#holdsMs.push(this.#nowMs - caller.grantedMs);
     this.settle();
   }
 
@@ -100,7 +100,7 @@ type Command =
     readonly signal: SignalKind;
     readonly maxWaitMs: number | null;
   }
-  | { readonly kind: "release" | "release_again"; readonly nth: number }
+  | { readonly kind: "release" | "decline" | "release_again"; readonly nth: number }
   | { readonly kind: "abort"; readonly nth: number; readonly freesNth: number | null }
   | { readonly kind: "advance"; readonly ms: number }
   | { readonly kind: "setLimits"; readonly permits: number | null; readonly maxQueue: number | null };
@@ -118,7 +118,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       maxWaitMs: fc.option(fc.nat({ max: 20 })),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant("release" as const), nth }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom("release" as const, "decline" as const), nth }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("release_again" as const), nth }) },
   {
     weight: 1,
@@ -166,7 +166,8 @@ class Comparison {
         this.#acquire(command.signal, command.maxWaitMs ?? undefined);
         break;
       case "release":
-        this.#release(this.#pick("running", command.nth));
+      case "decline":
+        this.#release(this.#pick("running", command.nth), command.kind);
         break;
       case "release_again":
         this.#permitOf(this.#pick("released", command.nth))?.release();
@@ -260,15 +261,15 @@ class Comparison {
   }
 
   /** Releases a caller's permit, unless its promise has not handed it over yet. */
-  #release(index: number): void {
+  #release(index: number, kind: "release" | "decline" = "release"): void {
     const expected = this.#reference.callers[index];
     const permit = this.#permitOf(index);
     if (expected === undefined || permit === undefined) return;
-    this.#reference.release(expected);
-    permit.release();
+    this.#reference.release(expected, kind === "release");
+    permit[kind]();
   }
 
-  #permitOf(index: number): { release(): void } | undefined {
+  #permitOf(index: number): Permit | undefined {
     const answer = this.#actual[index]?.answer;
     return answer?.ok ? answer.permit : undefined;
   }

@@ -330,3 +330,15 @@ Deno.test("semaphore: a long queue whose waiters leave from the middle stays qui
   a.release();
   await Promise.all(waits);
 });
+
+Deno.test("semaphore: who waited goes on before a newcomer that finds a permit in the same moment", async () => {
+  const { semaphore, order, take } = setUp(2, 5);
+  const [a, b] = await Promise.all([take("a"), take("b")]);
+  const waiter = take("waiter");
+  a.release();
+  b.release();
+  const newcomer = take("newcomer");
+  await Promise.all([waiter, newcomer]);
+  assert.deepEqual(order, ["a", "b", "waiter", "newcomer"]);
+  assert.equal(semaphore.running, 2);
+});

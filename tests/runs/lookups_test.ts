@@ -132,3 +132,16 @@ Deno.test("lookups: who goes away meanwhile gets no plan", async () => {
   const answer = await plan(lookups, { target: "web.lab.internal" }, controller.signal);
   assert.equal(answer.ok ? "" : answer.refusal.condition, "cancelled");
 });
+
+Deno.test("lookups: where too many names are asked for, the request is as good as before and may come again", async () => {
+  const lookups = new FakeLookups();
+  const remedy = "Wait.";
+  lookups.names["web.lab.internal"] = { ok: false, reason: "too many", remedy, retryAfterMs: 1001 };
+  const step = await plan(lookups, { target: "web.lab.internal" });
+  assert.deepEqual(step.ok ? null : step.refusal, {
+    condition: "queue_full",
+    error: "too many",
+    remedy,
+    retryAfterSec: 2,
+  });
+});

@@ -1,5 +1,7 @@
 /** Taking turns, and the circuit breaker. */
 import assert from "node:assert/strict";
+import { toolInformation } from "../../src/runs/describe_tool.ts";
+import { readTools } from "../../src/runs/measure.ts";
 import {
   breakerOf,
   endedWith,
@@ -73,6 +75,48 @@ Deno.test("pipeline: all tools together run no more than the whole allows", asyn
   const waits = (await Promise.all(answers)).map((answer) => resultIn(answer).queue_time_sec);
   assert.deepEqual(waits, [0, 0, 1, 1]);
   assert.equal(permitsOut(engine), 0);
+});
+
+Deno.test("pipeline: whoever waits for a place among all tools is counted as waiting, not as running (D13)", async () => {
+  const tools = ["alpha", "beta"].map((name) => toolOf({ name, concurrency: 2 }));
+  const engine = makeEngine({ tools, settings: { maxConcurrency: 3 } });
+  const answers = ["alpha", "alpha", "beta", "beta", "beta"].map((name) => engine.run(aim, {}, name));
+  await flush();
+  const numbers = () => readTools(engine.toolbox).map(({ running, queued }) => [running, queued]);
+  assert.deepEqual(numbers(), [[2, 0], [1, 2]]);
+  const { running, queued } = toolInformation(engine.toolbox.get("beta")!, engine.policy);
+  assert.deepEqual([running, queued], [1, 2]);
+  engine.executors.get("alpha")!.pending[0]!.end();
+  await flush();
+  assert.deepEqual(numbers(), [[1, 0], [2, 1]]);
+  const pending = () => [...engine.executors.values()].flatMap((executor) => executor.pending);
+  while (pending().length > 0) {
+    pending()[0]!.end();
+    await flush();
+  }
+  for (const answer of answers) resultIn(await answer);
+  assert.deepEqual(numbers(), [[0, 0], [0, 0]]);
+});
+
+Deno.test("pipeline: those that the breaker turns away at their turn do not make the forecast of a full queue better", async () => {
+  const engine = makeEngine({ tools: [toolOf({ max_queue: 16 })] });
+  const answers = Array.from({ length: 17 }, () => engine.run());
+  await flush();
+  for (let count = 0; count < 2; count++) {
+    engine.clock.advance(30_000);
+    engine.executor.pending[0]!.end(endedWith({ code: 1 }));
+    await flush();
+  }
+  const conditions = (await Promise.all(answers.slice(2))).map((answer) => refusalIn(answer).condition);
+  assert.deepEqual(new Set(conditions), new Set(["breaker_open"]));
+  engine.toolbox.get("probe")!.breaker.reset();
+  const going = Array.from({ length: 17 }, () => engine.run());
+  await flush();
+  // One runs and sixteen wait, and the only two that ever ran took half a minute each.
+  assert.equal(refusalIn(await engine.run()).retryAfterSec, 17 * 30);
+  engine.executor.answer = () => endedWith();
+  engine.executor.pending[0]!.end();
+  for (const answer of going) resultIn(await answer);
 });
 
 Deno.test("pipeline: one tool's failures and queue leave the other tool alone", async () => {

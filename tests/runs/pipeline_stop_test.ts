@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Execution } from "../../src/confinement/compartment.ts";
+import type { NameFact } from "../../src/policy/facts.ts";
 import {
   breakerOf,
   endedWith,
@@ -79,6 +80,45 @@ Deno.test("pipeline: shutting down refuses new and waiting runs and lets running
   assert.equal(engine.clock.pending, 0);
   assert.equal(permitsOut(engine), 0);
 });
+
+Deno.test("pipeline: nothing is looked up any more for a run that is refused", async () => {
+  const asked: string[] = [];
+  const resolve = (name: string) => {
+    asked.push(name);
+    return Promise.resolve({ ok: false, reason: "it is asked too late", remedy: "" } as const);
+  };
+  const engine = makeEngine({ lookups: { resolve } });
+  await engine.pipeline.shutDown(30_000, new AbortController().signal);
+  for (const target of ["web.lab.internal", "8.8.8.8"]) {
+    assert.equal(refusalIn(await engine.run({ target })).condition, "shutting_down");
+  }
+  assert.equal(refusalIn(await engine.run(aim, {}, "unknown")).condition, "shutting_down");
+  assert.deepEqual(asked, []);
+});
+
+for (const leaves of [false, true]) {
+  const title = leaves ? "a client that left is cancelled" : "a run is refused at once";
+  Deno.test(`pipeline: shutting down while its name is looked up, ${title}`, async () => {
+    let ended = false;
+    const resolve = (_name: string, signal: AbortSignal) =>
+      new Promise<NameFact>((resolve) =>
+        signal.addEventListener("abort", () => {
+          ended = true;
+          resolve({ ok: false, reason: "it was cancelled", remedy: "" });
+        })
+      );
+    const engine = makeEngine({ lookups: { resolve } });
+    const client = new AbortController();
+    const answer = engine.run({ target: "web.lab.internal" }, { signal: client.signal });
+    await flush();
+    if (leaves) client.abort();
+    const down = engine.pipeline.shutDown(30_000, new AbortController().signal);
+    assert.equal(refusalIn(await answer).condition, leaves ? "cancelled" : "shutting_down");
+    assert.ok(ended);
+    await down;
+    assert.equal(engine.clock.pending, 0);
+  });
+}
 
 Deno.test("pipeline: what still runs at the end of the grace is cancelled", async () => {
   const engine = makeEngine();

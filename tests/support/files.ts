@@ -4,13 +4,13 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Lookout } from "../../src/cli/reloader.ts";
-import { assembleSetup, type Setup } from "../../src/cli/setup.ts";
+import type { Lookout } from "../../src/server/reloader.ts";
+import { assembleSetup, type Setup } from "../../src/server/setup.ts";
 import { type ConfigFlags, type ConfigWorld, loadConfig } from "../../src/config/load.ts";
 import type { FileLook, FileRead, Looked, WatchedPaths } from "../../src/confinement/file_look.ts";
 import { formatDiagnostic } from "../../src/documents/diagnostics.ts";
 import type { FileFacts } from "../../src/catalog/program.ts";
-import type { MachineFiles } from "../../src/cli/find_tools.ts";
+import type { MachineFiles } from "../../src/server/find_tools.ts";
 
 /** What a path holds: text of mode 0644 that belongs to root, unless more is said. */
 export interface PlayedFile {

@@ -29,7 +29,6 @@ export class FileWatch {
   /** Replaces what is watched; resolves when all of it has been looked at once. */
   watch(paths: WatchedPaths): Promise<void> {
     return this.#next(async () => {
-      clearTimeout(this.#timer);
       const turns = new Turns();
       for (const _ of this.#files.watch(paths)) if (turns.isOver) await turns.next();
       this.#schedule();

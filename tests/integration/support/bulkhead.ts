@@ -121,7 +121,7 @@ export interface HttpServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly pid: number;
-  /** What it has written to standard error so far. */
+  /** What it has said on standard error so far; all of it once it has ended. */
   log(): string;
   /** Asks for a run; what comes back is a result or a problem. */
   execute(tool: string, request: unknown): Promise<{
@@ -174,11 +174,9 @@ export async function startHttp(
 }
 
 /** Reads the log until the ready line, and on in the background, so that the pipe never fills. */
-async function readLog(log: ReadableStream<Uint8Array>): Promise<{
-  readonly url: string;
-  readonly log: () => string;
-  readonly logEnded: Promise<void>;
-}> {
+async function readLog(
+  log: ReadableStream<Uint8Array>,
+): Promise<{ readonly url: string; readonly log: () => string; readonly logEnded: Promise<void> }> {
   const reader = log.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -188,11 +186,7 @@ async function readLog(log: ReadableStream<Uint8Array>): Promise<{
     const url = /ready on (http:\S+?);/.exec(text)?.[1];
     if (url === undefined) continue;
     const logEnded = (async () => {
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) return;
-        text += value;
-      }
+      for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value;
     })();
     return { url, log: () => text, logEnded };
   }

@@ -51,8 +51,21 @@ export async function connectHttp(
   capabilities: Capabilities = {},
 ): Promise<Connected> {
   const server = await startHttp(args);
-  const transport = new StreamableHTTPClientTransport(new URL(`${server.url}/mcp`));
-  return await connected(transport, async () => void await server.stop(), capabilities);
+  return await connectTo(server.url, capabilities, async () => void await server.stop());
+}
+
+/**
+ * Connects over Streamable HTTP to a server that runs.
+ *
+ * @param url such as `http://127.0.0.1:8080`
+ * @param end what is done once the client has closed
+ */
+export async function connectTo(
+  url: string,
+  capabilities: Capabilities = {},
+  end: () => Promise<void> = () => Promise.resolve(),
+): Promise<Connected> {
+  return await connected(new StreamableHTTPClientTransport(new URL(`${url}/mcp`)), end, capabilities);
 }
 
 /** Connects over Streamable HTTP to a server that runs, with these headers. */

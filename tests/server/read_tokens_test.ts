@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Io } from "../../src/cli/command.ts";
-import { Exit } from "../../src/cli/command.ts";
-import { readTokens } from "../../src/cli/read_tokens.ts";
-import { readSetup } from "../../src/cli/setup.ts";
+import type { Io } from "../../src/core/exit.ts";
+import { Exit } from "../../src/core/exit.ts";
+import { readTokens } from "../../src/server/read_tokens.ts";
+import { readSetup } from "../../src/server/setup.ts";
 import { MAX_TOKENS_FILE_BYTES } from "../../src/http/tokens.ts";
 import { TestFolder } from "../integration/support/programs.ts";
 import { secretOf } from "../support/tokens.ts";

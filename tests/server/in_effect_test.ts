@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { InEffect } from "../../src/cli/in_effect.ts";
+import { InEffect } from "../../src/server/in_effect.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { CONFIG, PlayedFiles, setupOf } from "../support/files.ts";
 import { tokensOf } from "../support/tokens.ts";

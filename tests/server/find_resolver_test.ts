@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findResolver } from "../../src/cli/find_resolver.ts";
+import { findResolver } from "../../src/server/find_resolver.ts";
 import { CONFIG, PlayedFiles, script, setupOf, STATIC_PROGRAM } from "../support/files.ts";
 
 const GETENT = "/usr/bin/getent";

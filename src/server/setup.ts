@@ -28,7 +28,7 @@ import { folderOf } from "../core/paths.ts";
 import { type Diagnostic, formatDiagnostic } from "../documents/diagnostics.ts";
 import { setUpLogging, standardError } from "../logging/setup.ts";
 import { TargetPolicy } from "../policy/target_policy.ts";
-import { EXIT, Exit, type Io } from "./command.ts";
+import { EXIT, Exit, type Io } from "../core/exit.ts";
 import { configWorld } from "./system.ts";
 
 /** The checked beginning. */

@@ -24,7 +24,7 @@ import { Pipeline } from "../runs/pipeline.ts";
 import { Resolver } from "../runs/resolver.ts";
 import { Registry } from "../runs/registry.ts";
 import type { Toolbox } from "../runs/toolbox.ts";
-import { EXIT, Exit, type Io } from "./command.ts";
+import { EXIT, Exit, type Io } from "../core/exit.ts";
 import { changedTools, isOtherResolver } from "./changed_programs.ts";
 import { InEffect } from "./in_effect.ts";
 import { findResolver, type FoundResolver } from "./find_resolver.ts";

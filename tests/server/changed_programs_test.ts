@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { changedTools, isOtherResolver } from "../../src/cli/changed_programs.ts";
-import type { FoundResolver } from "../../src/cli/find_resolver.ts";
-import type { FoundTool } from "../../src/cli/find_tools.ts";
+import { changedTools, isOtherResolver } from "../../src/server/changed_programs.ts";
+import type { FoundResolver } from "../../src/server/find_resolver.ts";
+import type { FoundTool } from "../../src/server/find_tools.ts";
 import { stateOf, toolOf } from "../support/engine.ts";
 
 const FOUND: FoundTool = {

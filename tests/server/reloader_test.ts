@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { findPrograms, type Found } from "../../src/cli/engine.ts";
-import { machineLater, type SelfFacts } from "../../src/cli/find_tools.ts";
-import { InEffect } from "../../src/cli/in_effect.ts";
-import { type Reloadable, Reloader } from "../../src/cli/reloader.ts";
+import { findPrograms, type Found } from "../../src/server/engine.ts";
+import { machineLater, type SelfFacts } from "../../src/server/find_tools.ts";
+import { InEffect } from "../../src/server/in_effect.ts";
+import { type Reloadable, Reloader } from "../../src/server/reloader.ts";
 import { MAX_WATCHED } from "../../src/confinement/file_look.ts";
 import type { LogSettings } from "../../src/logging/setup.ts";
 import { Registry } from "../../src/runs/registry.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Reread, rereadSetup } from "../../src/cli/reread.ts";
+import { type Reread, rereadSetup } from "../../src/server/reread.ts";
 import type { ConfigFlags } from "../../src/config/load.ts";
 import { formatDiagnostic } from "../../src/documents/diagnostics.ts";
 import type { Tokens } from "../../src/http/tokens.ts";

@@ -8,7 +8,7 @@ import { readFile } from "../confinement/state/file_reader.ts";
 import type { Diagnostic } from "../documents/diagnostics.ts";
 import { parseTokens, type Tokens } from "../http/tokens.ts";
 import { objectionToTokensFile } from "../http/tokens_file.ts";
-import type { Io } from "./command.ts";
+import type { Io } from "../core/exit.ts";
 import { failed, type Setup, unplaced } from "./setup.ts";
 import { ownUser } from "./system.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { findTool, findTools, type Machine, machineLater } from "../../src/cli/find_tools.ts";
+import { findTool, findTools, type Machine, machineLater } from "../../src/server/find_tools.ts";
 import type { WantedTier } from "../../src/confinement/tier.ts";
 import { type PlayedFile, PlayedFiles, script, setupOf, STATIC_PROGRAM } from "../support/files.ts";
 import { CONFIG } from "../support/files.ts";

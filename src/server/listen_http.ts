@@ -15,7 +15,7 @@ import { McpService } from "../mcp/service.ts";
 import { renderMetrics } from "../metrics/text_format.ts";
 import { RateLimiter } from "../resilience/rate_limiter.ts";
 import { parseAddress } from "../policy/address.ts";
-import { EXIT, Exit, type Io } from "./command.ts";
+import { EXIT, Exit, type Io } from "../core/exit.ts";
 import type { Engine } from "./engine.ts";
 import type { Listener } from "./listener.ts";
 
@@ -77,16 +77,31 @@ export function listenHttp(
     place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     ended: http.finished,
     async close(hurry) {
-      // The server's own shutdown waits for open streams, so they are ended first; and for clients that send half a
+      await takeWhatWasSent(hurry);
+      // The server's own shutdown waits for open streams, so they are ended too; and for clients that send half a
       // request or read no answer, so it is not waited for without end.
-      await sessions.closeAll();
       const hurried = new Promise<void>((resolve) => {
         if (hurry.aborted) resolve();
         else hurry.addEventListener("abort", () => resolve(), { once: true });
       });
-      await Promise.race([http.shutdown(), hurried]);
+      await Promise.race([Promise.all([http.shutdown(), sessions.closeAll()]), hurried]);
     },
   };
+}
+
+/**
+ * How often, and how long, in milliseconds, the listener goes on before it closes. What a client has sent by the time of
+ * the signal may still wait to be accepted, and would be cut off; after this it has been answered, with a refusal at
+ * least.
+ */
+const LAST_TURNS = 20;
+const TURN_MS = 5;
+
+async function takeWhatWasSent(hurry: AbortSignal): Promise<void> {
+  // In turns: where processors are short, a single wait may be over before anything was accepted.
+  for (let turn = 0; turn < LAST_TURNS && !hurry.aborted; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+  }
 }
 
 /** What to do where listening is not permitted. */

@@ -10,7 +10,7 @@ import type { CapabilityName } from "../confinement/linux/capabilities.ts";
 import { askMachine } from "../confinement/machine.ts";
 import { mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import type { WantedTier } from "../confinement/tier.ts";
-import type { Io } from "./command.ts";
+import type { Io } from "../core/exit.ts";
 import type { Machine, MachineFiles } from "./find_tools.ts";
 import type { Setup } from "./setup.ts";
 

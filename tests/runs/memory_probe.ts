@@ -1,0 +1,53 @@
+/**
+ * Run as a process of its own by `pipeline_memory_test.ts`, with `--v8-flags=--expose-gc`: puts many runs through a
+ * pipeline and prints by how many bytes the heap has grown with each of them.
+ *
+ *     deno run --v8-flags=--expose-gc -P=test tests/runs/memory_probe.ts
+ *
+ * @module
+ */
+import { FakeClock } from "../support/fake_clock.ts";
+import { endedWith, type FakeExecutor, flush, makeEngine } from "../support/engine.ts";
+import { Pipeline } from "../../src/runs/pipeline.ts";
+
+const WARM_UP = 1000;
+const RUNS = 5000;
+
+const { toolbox, rules } = makeEngine();
+const executor = toolbox.get("probe")!.executor as FakeExecutor;
+executor.answer = () => {
+  executor.orders.length = 0;
+  return endedWith();
+};
+const pipeline = new Pipeline({
+  toolbox,
+  rules: () => rules,
+  lookups: {
+    resolve: () => Promise.reject(new Error("no name was given")),
+    inspect: () => Promise.reject(new Error("no file was named")),
+    ownListener: () => null,
+  },
+  enforced: () => Promise.resolve({ tier: "basic", treeCeilings: [] }),
+  record: () => {},
+  clock: new FakeClock(),
+});
+
+async function runMany(count: number): Promise<number> {
+  for (let index = 0; index < count; index++) {
+    const { signal } = new AbortController();
+    const answer = await pipeline.run("probe", { target: "10.0.0.5" }, {
+      client: "probe",
+      signal,
+      mayIntrude: false,
+    });
+    if (answer.kind !== "result") throw new Error(answer.refusal.error);
+    if (index % 50 === 0) await flush();
+  }
+  await flush();
+  (globalThis as unknown as { gc(): void }).gc();
+  return Deno.memoryUsage().heapUsed;
+}
+
+const before = await runMany(WARM_UP);
+const after = await runMany(RUNS);
+Deno.stdout.writeSync(new TextEncoder().encode(String((after - before) / RUNS)));
