@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { bearer, secretOf } from "../support/tokens.ts";
 import { BINARY } from "./support/bulkhead.ts";
-import { type Connected, connectStdio, connectTo } from "./support/client.ts";
+import { connectAs, type Connected, connectStdio } from "./support/client.ts";
 import { standInManifest, TestFolder } from "./support/programs.ts";
 import { argumentsFor, ChangingServer, standIn, until } from "./support/reloading.ts";
 
@@ -71,8 +71,8 @@ Deno.test(
     await using server = await ChangingServer.start(folder, config);
     server.headers = bearer("admin");
     const { url } = server.server;
-    await using first = await connectTo(url, bearer("reader"));
-    await using second = await connectTo(url, bearer("gone"));
+    await using first = await connectAs(url, bearer("reader"));
+    await using second = await connectAs(url, bearer("gone"));
     const both = [first, second];
     const heard = async (times: number) => {
       await until(`notice ${times}`, () => both.every((client) => client.listChanges() >= times));
@@ -96,7 +96,7 @@ Deno.test(
       () => folder.write("tokens", tokens.slice(0, 2).join(""), 0o600),
     );
     await assert.rejects(() => second.client.listTools(), /401|[Uu]nauthorized|invalid_token/);
-    await assert.rejects(() => connectTo(url, bearer("gone")), /401|[Uu]nauthorized|invalid_token/);
+    await assert.rejects(() => connectAs(url, bearer("gone")), /401|[Uu]nauthorized|invalid_token/);
     assert.deepEqual((await names(first)).includes("other"), false);
   },
 );
