@@ -75,7 +75,7 @@ Deno.test(
 
 Deno.test("a reload that meets the server's end changes nothing of that", options, async () => {
   using folder = new TestFolder();
-  const program = holding(folder);
+  const { program } = holding(folder);
   for (const hasRun of [false, true]) {
     const server = await startHttp(argumentsFor(folder, ""));
     const run = hasRun ? server.execute("hold", {}) : null;
