@@ -93,6 +93,7 @@ export class Compartment {
   #port: MessagePort | null = null;
   #up = Promise.withResolvers<void>();
   #death: string | null = null;
+  readonly #gone = Promise.withResolvers<void>();
   #deathTimesMs: number[] = [];
 
   /** Has the compartment made. */
@@ -106,6 +107,11 @@ export class Compartment {
   /** Settles once the worker is up and confined; rejects when it cannot be. */
   get ready(): Promise<void> {
     return this.#up.promise;
+  }
+
+  /** Resolves when the compartment is gone for good. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
   }
 
   /** Why the compartment is gone for good, or null. */
@@ -275,6 +281,7 @@ export class Compartment {
     if (this.#death !== null) return;
     this.#death = death;
     this.#lose(death, machine);
+    this.#gone.resolve();
   }
 
   #lose(reason: string, machine = false): void {

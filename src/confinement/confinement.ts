@@ -48,6 +48,8 @@ export interface ConfinementOptions {
   /** The folder of worker sources, or null in a compiled executable. */
   readonly sources: string | null;
   readonly clock: Clock;
+  /** Told of a tool whose compartment is gone for good, or cannot be made: its `death` may be another by now. */
+  readonly onDeath?: (tool: string) => void;
 }
 
 /** The tier was asked for and is not to be had, or there is nowhere to keep state. */
@@ -80,6 +82,7 @@ export class Confinement {
   readonly upright: Promise<unknown>;
   readonly #warden: Warden;
   readonly #programs: ReadonlySet<string>;
+  readonly #onDeath: (tool: string) => void;
   readonly #tools: Map<string, ConfinedTool>;
   /** Tools that were taken away, of whose runs something is left. */
   readonly #released = new Set<ConfinedTool>();
@@ -107,6 +110,7 @@ export class Confinement {
     const { warden, cannot } = opened;
     this.#warden = warden;
     this.#programs = new Set(options.programs);
+    this.#onDeath = options.onDeath ?? (() => {});
     this.#made = new Map(options.tools.map(({ name }) => [name, 1]));
     const compartments = Promise.withResolvers<ReadonlyMap<string, Compartment>>();
     this.tools = this.#tools = new Map(options.tools.map(({ name }) => [
@@ -131,6 +135,7 @@ export class Confinement {
         cancelLate();
         this.#decision = { tier, kernel, fallback };
         compartments.resolve(all);
+        for (const [name, compartment] of all) this.#watch(name, Promise.resolve(compartment));
         void this.#cleanUpAfter((await scribe.opened).dead);
         return this.#decision;
       } catch (error) {
@@ -167,6 +172,7 @@ export class Confinement {
    */
   confine(tool: ToolToConfine): ConfinedTool {
     const coming = this.#make(tool);
+    this.#watch(tool.name, coming);
     const there = this.#tools.get(tool.name);
     if (there !== undefined) {
       there.replace(coming);
@@ -184,6 +190,11 @@ export class Confinement {
     this.#tools.delete(name);
     tool.release();
     if (!tool.isIdle) this.#released.add(tool);
+  }
+
+  #watch(tool: string, coming: Promise<Compartment>): void {
+    const tell = () => this.#onDeath(tool);
+    coming.then((compartment) => void compartment.gone.then(tell), tell);
   }
 
   async #make(tool: ToolToConfine): Promise<Compartment> {

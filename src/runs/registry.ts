@@ -70,6 +70,11 @@ export class Registry {
     return { ok: true, value: entry };
   }
 
+  /** Says that what executes a tool may have died: it is not offered any more. */
+  noteDeath(): void {
+    this.#tell();
+  }
+
   /** Sets a tool's circuit breaker back to closed. */
   resetBreaker(name: string): Step<ToolboxEntry> {
     const found = findTool(this.#tools, name);

@@ -95,7 +95,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
   const readable = readableLater(setup, found, machine);
   const self: SelfFacts = { self: identity, compiled, capabilities, granted, readable };
   const first = new Map(wanted(found, only).map((tool) => [tool.name, tool]));
-  const confinement = startConfinement(setup, [...first.values()], self, io);
+  const confinement = startConfinement(setup, [...first.values()], self, () => registry.noteDeath(), io);
   const { scribe } = confinement;
   const toFile = setup.logFile === null ? undefined : (line: string) => scribe.writeLog(line);
   const logAs = (settings: LogSettings) => setUpLogging(settings, standardError, toFile);
@@ -246,6 +246,7 @@ function startConfinement(
   setup: Setup,
   tools: readonly ToolToConfine[],
   self: SelfFacts,
+  onDeath: () => void,
   io: Io,
 ): Confinement {
   const { stateFolder, config } = setup;
@@ -266,6 +267,7 @@ function startConfinement(
       libc: LIBC_PATHS,
       sources: workerSourceFolder(),
       clock: systemClock,
+      onDeath,
     });
     return confinement;
   } catch (error) {

@@ -335,3 +335,24 @@ for (
 ) {
   Deno.test(`manifest: ${name} is refused`, () => assert.equal(manifestMistakes(text).length, 1));
 }
+
+Deno.test("manifest: no more helpers, files and capabilities than a compartment can be told of", () => {
+  const list = (key: string, count: number, item: (index: number) => string) =>
+    manifestMistakes(
+      `${HEAD}${key}: [${Array.from({ length: count }, (_, index) => item(index)).join(", ")}]\n`,
+    );
+  for (
+    const [key, most, item] of [
+      ["helpers", 32, (index: number) => `h${index}`],
+      ["forbidden_files", 64, (index: number) => `/etc/f${index}`],
+      ["capabilities", 4, () => "net_raw"],
+      ["optional_capabilities", 4, () => "net_raw"],
+    ] as const
+  ) {
+    assert.deepEqual(list(key, most, item), []);
+    assert.match(
+      list(key, most + 1, item)[0] ?? "",
+      new RegExp(`^t\\.yaml:5:\\d+: ${key}: .*at most ${most}`),
+    );
+  }
+});

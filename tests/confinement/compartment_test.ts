@@ -229,7 +229,13 @@ Deno.test("compartment: with more than five deaths in a minute it is gone for go
     assert.equal(opened.compartment.death, null);
   }
   const { execution } = opened.run();
+  let isGone = false;
+  void opened.compartment.gone.then(() => isGone = true);
+  await flush();
+  assert.equal(isGone, false);
   opened.compartment.died("death 6");
+  await flush();
+  assert.equal(isGone, true);
   assert.match(opened.compartment.death!, /gone: it died 6 times in a minute; the last time: death 6/);
   assert.deepEqual(await execution, { status: "not_started", reason: opened.compartment.death });
   assert.equal(opened.warden.insides.length, 6, "and is not made again");

@@ -122,3 +122,32 @@ Deno.test("confinement: without knowing who we are, no state folder is taken for
       error instanceof NotConfined && /own user cannot be told.*bulkhead permissions/.test(error.message),
   );
 });
+
+Deno.test(
+  "confinement: whoever wants to know is told of a tool that dies later, and by then it is dead",
+  options,
+  async () => {
+    const died = Promise.withResolvers<string>();
+    let confinement: Confinement | null = null;
+    const onDeath = (tool: string) => {
+      // It is told of the compartment before, too, which is closed.
+      const death = confinement?.tools.get(tool)?.death ?? null;
+      if (death !== null) died.resolve(`${tool}: ${death}`);
+    };
+    await withConfinement({ onDeath }, async (started) => {
+      confinement = started;
+      await started.decided;
+      started.confine({ ...TOOL, executables: ["/nonexistent/helper"] });
+      assert.match(await died.promise, /^probe: .*Landlock: .*\/nonexistent\/helper/);
+    });
+  },
+);
+
+Deno.test("confinement: a tool that cannot be had at all is told as dead, too", options, async () => {
+  const died = Promise.withResolvers<string>();
+  await withConfinement({ onDeath: died.resolve }, async (confinement) => {
+    const late = confinement.confine({ ...TOOL, name: "late", program: "/usr/bin/never-granted" });
+    assert.equal(await died.promise, "late");
+    assert.match(late.death ?? "", /was not among those that the server was started with/);
+  });
+});

@@ -12,12 +12,6 @@ async function grantFor(folder: TestFolder, config = ""): Promise<void> {
   await printedFlags(["serve", "--transport", "http", "--port", "0", ...argumentsFor(folder, config)]);
 }
 
-/** Whether a process executes that script. */
-function isRunning(script: string): boolean {
-  const { stdout } = new Deno.Command("ps", { args: ["-eo", "args="] }).outputSync();
-  return new TextDecoder().decode(stdout).includes(`sh ${script}`);
-}
-
 Deno.test(
   "a program that is installed makes its tool available, and one that goes takes it away",
   options,
@@ -50,10 +44,10 @@ Deno.test(
   options,
   async () => {
     using folder = new TestFolder();
-    const program = holding(folder, "old", "concurrency: 4");
+    const { program, isRunning } = holding(folder, "old", "concurrency: 4");
     await using server = await ChangingServer.start(folder);
     const old = server.execute("hold");
-    await until("the program", () => isRunning(program));
+    await until("the program", isRunning);
     // As a package manager does it: another file is moved over the first.
     const next = folder.script("bin/next", "echo new");
     Deno.renameSync(next, program);

@@ -181,6 +181,18 @@ Deno.test("service: says so when the list of tools changes, and only then", () =
   assert.equal(told, 2);
 });
 
+Deno.test("service: a tool whose compartment dies is a change of the list, as soon as that is noted", () => {
+  const { service, registry, executor } = setUp();
+  let told = 0;
+  service.onListChanged(() => void told++);
+  registry.noteDeath();
+  assert.equal(told, 0, "nothing has died");
+  executor.death = "it died";
+  registry.noteDeath();
+  registry.noteDeath();
+  assert.equal(told, 1);
+});
+
 Deno.test("service: a change of the allowed targets is a change of the list", () => {
   const engine = makeEngine();
   let policy = engine.policy;

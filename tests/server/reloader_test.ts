@@ -153,6 +153,17 @@ Deno.test("reloader: a changed file has it read again; a changed program has not
   assert.deepEqual([played.read, applied[1]], [[CONFIG], { memoryMb: 77, changed: [CONFIG] }]);
 });
 
+Deno.test("reloader: who asks for a reload while one for a program alone is to come has the files read", async () => {
+  const { played, reloader, inEffect } = start();
+  await reloader.begin();
+  played.put(CONFIG, numbered(77));
+  played.tell(CURL);
+  const joined = reloader.reload("SIGHUP");
+  played.tell("/usr/bin");
+  assert.equal((await joined).ok, true);
+  assert.equal(inEffect.setup.config.limits.memory_mb, 77);
+});
+
 Deno.test("reloader: a program is followed though the configuration has a mistake", async () => {
   const { played, reloader, applied, registry } = start();
   await reloader.begin();

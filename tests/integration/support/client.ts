@@ -9,6 +9,8 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 // @ts-types="@modelcontextprotocol/sdk/client/streamableHttp"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+// @ts-types="@modelcontextprotocol/sdk/types"
+import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import { commandLine, environment, startHttp } from "./bulkhead.ts";
 
 /** The part of a call's result that tests look at. */
@@ -22,6 +24,8 @@ export interface CallResult {
 /** A connected client. */
 export interface Connected extends AsyncDisposable {
   readonly client: Client;
+  /** How often the server has said that its list of tools has changed. */
+  listChanges(): number;
   call(name: string, args: Record<string, unknown>): Promise<CallResult>;
 }
 
@@ -64,17 +68,26 @@ export async function connectTo(
   return await connected(new StreamableHTTPClientTransport(new URL(`${url}/mcp`)), end, capabilities);
 }
 
+/** Connects over Streamable HTTP to a server that runs, with these headers. */
+export async function connectAs(url: string, headers: Readonly<Record<string, string>>): Promise<Connected> {
+  const transport = new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { requestInit: { headers } });
+  return await connected(transport, () => Promise.resolve(), {});
+}
+
 async function connected(
   transport: StdioClientTransport | StreamableHTTPClientTransport,
   end: () => Promise<void>,
   capabilities: Capabilities,
 ): Promise<Connected> {
   const client = new Client({ name: "bulkhead-tests", version: "1.0.0" }, { capabilities });
+  let listChanges = 0;
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => void listChanges++);
   await client.connect(transport as Parameters<Client["connect"]>[0]);
   // The client checks structured content against the output schemas that it has listed.
   await client.listTools();
   return {
     client,
+    listChanges: () => listChanges,
     call: async (name, args) => await client.callTool({ name, arguments: args }) as unknown as CallResult,
     [Symbol.asyncDispose]: async () => {
       await client.close();

@@ -137,10 +137,26 @@ export function standIn(folder: TestFolder, name: string, body: string, more = "
   return script;
 }
 
-/** A tool `hold` whose runs go on until {@link letGo}; each says `line` when it ends. */
-export function holding(folder: TestFolder, line = "done", more = ""): string {
-  const body = `until [ -e ${folder.path}/go ]; do sleep 0.05; done; echo ${line}`;
-  return standIn(folder, "hold", body, `helpers: [sleep]\nlimits: { timeout_sec: 120 }\n${more}`);
+/**
+ * A tool `hold` whose runs go on until {@link letGo}; each says `line` when it ends.
+ *
+ * @returns its program's path, and whether a run has got into the program: a script is opened once more by its
+ *   interpreter, after that was started
+ */
+export function holding(
+  folder: TestFolder,
+  line = "done",
+  more = "",
+): { readonly program: string; readonly isRunning: () => boolean } {
+  // The length of the sleep is what it is found by.
+  const sleep = `sleep 0.05${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const body = `until [ -e ${folder.path}/go ]; do ${sleep}; done; echo ${line}`;
+  const program = standIn(folder, "hold", body, `helpers: [sleep]\nlimits: { timeout_sec: 120 }\n${more}`);
+  const isRunning = () => {
+    const { stdout } = new Deno.Command("ps", { args: ["-eo", "args="] }).outputSync();
+    return new TextDecoder().decode(stdout).split("\n").includes(sleep);
+  };
+  return { program, isRunning };
 }
 
 /** Lets the runs of `hold` end. */
