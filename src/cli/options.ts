@@ -18,14 +18,14 @@ export const configOptions = {
   allowTarget: multiple(option("--allow-target", string({ metavar: "ENTRY" }), {
     description: message`Allows a target beside those of the configuration; may be repeated.`,
   })),
-  logLevel: optional(option("--log-level", string({ metavar: "LEVEL" }), {
+  logLevel: optional(option("--log-level", suggesting("LEVEL", ["debug", "info", "warning", "error"]), {
     description: message`debug, info, warning or error.`,
   })),
 };
 
 /** Options that choose the transport. */
 export const serverOptions = {
-  transport: optional(option("--transport", string({ metavar: "stdio|http" }), {
+  transport: optional(option("--transport", suggesting("stdio|http", ["stdio", "http"]), {
     description: message`How clients connect.`,
   })),
   host: optional(option("--host", string({ metavar: "ADDRESS" }), {
@@ -48,13 +48,18 @@ export function configFlags(values: Values): ConfigFlags {
 
 /** The name of a tool: any text, with those of the built-in tools as suggestions. */
 export function toolName(metavar: "NAME" | "TOOL"): ValueParser<"sync", string> {
+  return suggesting(
+    metavar,
+    BUILTIN_MANIFESTS.map(({ file }) => file.slice(file.lastIndexOf("/") + 1, -".yaml".length)),
+  );
+}
+
+/** Any text, with suggestions for a shell: what may be said is judged later, with the rest of the configuration. */
+function suggesting(metavar: "NAME" | "TOOL" | "LEVEL" | "stdio|http", texts: readonly string[]) {
   return {
     ...string({ metavar }),
-    *suggest(prefix) {
-      for (const { file } of BUILTIN_MANIFESTS) {
-        const name = file.slice(file.lastIndexOf("/") + 1, -".yaml".length);
-        if (name.startsWith(prefix)) yield { kind: "literal", text: name };
-      }
+    *suggest(prefix: string) {
+      for (const text of texts) if (text.startsWith(prefix)) yield { kind: "literal", text } as const;
     },
-  };
+  } satisfies ValueParser<"sync", string>;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Exit codes (DESIGN: "Outcomes, everywhere"); those of refusals stand in `src/core/refusal.ts`. */
+/** Exit codes; those of refusals stand in `src/core/refusal.ts`. */
 export const EXIT = { ok: 0, runFailed: 1, usage: 2, bug: 70 } as const;
 
 /** Where a command writes: the result to stdout, everything else to stderr. */

@@ -5,6 +5,7 @@
  */
 import type { Context } from "hono";
 import { escapeControlsInJson } from "../core/text.ts";
+import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import type { Caller } from "./authorise.ts";
 import { speakMcp } from "./mcp_route.ts";
 import type { HttpParts, OptionalParts } from "./parts.ts";
@@ -72,13 +73,12 @@ function readiness(context: Context, { pipeline }: HttpParts): Response {
   return pipeline.admitting ? context.text("ready\n") : context.text("stopping\n", 503);
 }
 
-/** The content type is that of Prometheus' text format. */
 function showMetrics(_context: Context, { metrics }: HttpParts): Response {
   const text = metrics?.() ?? null;
   if (text === null) {
     return notFound("metrics are switched off", "A person may switch them on with metrics.enabled: true.");
   }
-  return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
+  return new Response(text, { headers: { "content-type": METRICS_CONTENT_TYPE } });
 }
 
 function showConfig(_context: Context, { config }: HttpParts): Response {

@@ -73,6 +73,16 @@ export class Tokens {
     return this.#tokens[this.#indexOf(await digestOf(secret))] ?? null;
   }
 
+  /** Whether both declare the same tokens, by the same names, for the same scopes and in the same order. */
+  sameAs(other: Tokens): boolean {
+    return this.#text() === other.#text();
+  }
+
+  #text(): string {
+    const tokens = this.#tokens.map(({ name, scopes }) => [name, [...scopes].sort()]);
+    return JSON.stringify([tokens, [...this.#digests]]);
+  }
+
   /** The index of a digest, or -1; every byte of every digest is looked at. */
   #indexOf(wanted: Uint8Array): number {
     let place = 0;

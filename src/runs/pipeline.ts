@@ -148,7 +148,8 @@ export class Pipeline {
     if (step.ok) return { kind: "result", ...step.value };
     const { refusal } = step;
     logger.info("run refused", {
-      tool: quote(toolName),
+      // What no tool is called was chosen by the caller: it may be long, or look like something else.
+      tool: this.#parts.toolbox.has(toolName) ? toolName : quote(toolName),
       correlation_id: correlationId,
       error_type: REFUSAL_ANSWERS[refusal.condition].errorType,
       error: refusal.error,

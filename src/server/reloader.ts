@@ -145,7 +145,15 @@ export class Reloader {
       const { setup: before, tokens } = this.#engine.inEffect;
       const reread = rereads
         ? await rereadSetup({ setup: before, tokens }, this.#engine.self.self.uid, this.#lookout)
-        : { ok: true, setup: before, tokens, changed: [], restart: [] } as const;
+        : {
+          ok: true,
+          setup: before,
+          tokens,
+          changed: [],
+          restart: [],
+          tools: [],
+          tokensChanged: false,
+        } as const;
       if (!reread.ok) refused(reason, reread.diagnostics);
       // The programs are the machine's: a mistake in the configuration keeps nobody from following them.
       const { setup, tokens: tokensNow } = reread.ok ? reread : { setup: before, tokens };
@@ -195,8 +203,11 @@ function refused(reason: string, diagnostics: readonly Diagnostic[]): Reloaded {
   return { ok: false, diagnostics };
 }
 
-function tellOfReload(reason: string, { changed, restart }: Extract<Reread, { ok: true }>): void {
-  if (reason !== START || changed.length > 0) logger.info("configuration reloaded", { reason, changed });
+function tellOfReload(reason: string, reread: Extract<Reread, { ok: true }>): void {
+  const { changed, restart, tools, tokensChanged } = reread;
+  if (reason !== START || changed.length > 0 || tools.length > 0 || tokensChanged) {
+    logger.info("configuration reloaded", { reason, changed, tools, tokens_changed: tokensChanged });
+  }
   if (restart.length === 0) return;
   logger.warn("some changes need a restart of the server; until then the values from before hold", {
     keys: restart,

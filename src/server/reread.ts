@@ -35,6 +35,10 @@ export type Reread =
     readonly changed: readonly string[];
     /** Those of them that stay as they are until the server is started again. */
     readonly restart: readonly string[];
+    /** The names of tools that came, went, or are otherwise than before, by their manifests or by the configuration. */
+    readonly tools: readonly string[];
+    /** Whether other tokens are good now, or the same ones for something else. */
+    readonly tokensChanged: boolean;
   }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
@@ -73,11 +77,27 @@ export async function rereadSetup(
     const assembled = assembleSetup(flags, before.world, { ...loaded, config, sources }, manifests);
     if (!assembled.ok) return { ok: false, diagnostics: [...assembled.diagnostics, ...keptKeys(restart)] };
     const tokensNow = tokens === null ? null : await readTokensAgain(assembled.setup, ownUid, files);
-    return { ok: true, setup: assembled.setup, tokens: tokensNow, changed, restart };
+    return {
+      ok: true,
+      setup: assembled.setup,
+      tokens: tokensNow,
+      changed,
+      restart,
+      tools: differingTools(before, assembled.setup),
+      tokensChanged: tokensNow !== null && tokens?.sameAs(tokensNow) === false,
+    };
   } catch (error) {
     if (error instanceof Unreadable) return { ok: false, diagnostics: error.diagnostics };
     throw error;
   }
+}
+
+function differingTools(before: Setup, after: Setup): string[] {
+  // All that a tool has follows from what can be written as JSON: its manifest and numbers.
+  const textsOf = ({ tools }: Setup) => new Map(tools.map((one) => [one.tool.name, JSON.stringify(one)]));
+  const [old, now] = [textsOf(before), textsOf(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].filter((name) => old.get(name) !== now.get(name))
+    .sort();
 }
 
 /** What may be behind a mistake that a start would not find: the keys that count as they were. */

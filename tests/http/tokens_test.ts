@@ -41,6 +41,14 @@ Deno.test("tokens: each secret finds its own name and scopes, and nothing else f
   }
 });
 
+Deno.test("tokens: the same ones are told from others by name, scopes or secret, and a comment is none", async () => {
+  const tokens = await tokensIn(`a read,execute ${GOOD}\n`);
+  assert(tokens.sameAs(await tokensIn(`# who\n\na  execute,read ${GOOD}\r\n`)));
+  for (const text of [`b read,execute ${GOOD}`, `a read ${GOOD}`, `a read,execute ${OTHER}`, ""]) {
+    assert.equal(tokens.sameAs(await tokensIn(`${text}\n`)), false, text);
+  }
+});
+
 Deno.test("tokens: one is found wherever it stands among the most that there may be", async () => {
   const secret = (index: number) => `${GOOD}-${index}`;
   const lines = Array.from({ length: MAX_TOKENS }, (_, index) => `n${index} read ${secret(index)}`);

@@ -21,8 +21,10 @@ async function offered(...words: readonly string[]): Promise<readonly string[]> 
   return decoder.decode(stdout).split("\n").map((word) => word.trim()).filter((word) => word !== "");
 }
 
-Deno.test("completions: bash offers commands, options and tools", async () => {
+Deno.test("completions: bash offers commands, options, their values and tools", async () => {
   assert.deepEqual(await offered("ca"), ["call"]);
   assert.deepEqual(await offered("call", "nm"), ["nmap"]);
   assert.deepEqual(await offered("serve", "--tr"), ["--transport"]);
+  assert.deepEqual(await offered("serve", "--transport", "h"), ["http"]);
+  assert.deepEqual(await offered("check", "--log-level", ""), ["debug", "info", "warning", "error"]);
 });

@@ -1,5 +1,6 @@
 /** What never gets as far as the executor: resolve, validate, approve. */
 import assert from "node:assert/strict";
+import { configureSync, resetSync } from "@logtape/logtape";
 import { breakerOf, endedWith, makeEngine, permitsOut, refusalIn, resultIn } from "../support/engine.ts";
 
 const aim = { target: "10.0.0.5" };
@@ -16,6 +17,25 @@ for (const name of ["__proto__", "constructor", "toString", "", "probe\n"]) {
     assert.equal(refusalIn(await makeEngine().run(aim, {}, name)).condition, "unknown_tool");
   });
 }
+
+Deno.test("pipeline: the log names a refused tool plainly, as for a run; what is no tool is quoted and cut", async () => {
+  const named: unknown[] = [];
+  configureSync({
+    reset: true,
+    sinks: { list: ({ properties }) => void named.push(properties["tool"]) },
+    loggers: [{ category: ["bulkhead", "runs"], sinks: ["list"], lowestLevel: "info" }],
+  });
+  try {
+    const engine = makeEngine();
+    await engine.run({ target: "8.8.8.8" });
+    await engine.run(aim, {}, "x".repeat(10_000));
+  } finally {
+    resetSync();
+  }
+  const [refused, cut] = named;
+  assert.equal(refused, "probe");
+  assert.match(String(cut), /^"x{10,1000}…"$/);
+});
 
 Deno.test("pipeline: a disabled tool is refused as disabled, even where its program is missing", async () => {
   const engine = makeEngine({ disabled: ["probe"] });

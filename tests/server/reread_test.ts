@@ -127,6 +127,22 @@ Deno.test("reread: manifests come, change and go", async () => {
   const own = answer.setup.tools.filter(({ tool }) => tool.file.startsWith("/etc/tools/"));
   assert.deepEqual(own.map(({ tool }) => [tool.name, tool.concurrency]), [["b", 9], ["c", 2]]);
   assert.deepEqual(answer.changed, []);
+  assert.deepEqual(answer.tools, ["a", "b", "c"]);
+});
+
+Deno.test("reread: a tool that is otherwise by the configuration alone is named, and no other", async () => {
+  for (
+    const config of [
+      "tools: { exclude: [dig] }",
+      "tools: { overrides: { dig: { max_queue: 3 } } }",
+      "tools: { overrides: { dig: { command: /opt/dig } } }",
+    ]
+  ) {
+    const { tools } = good(await reread({ [CONFIG]: "" }, (files) => files.put(CONFIG, config)));
+    assert.deepEqual(tools, ["dig"], config);
+  }
+  const server = "server: { shutdown_grace_period_sec: 3 }";
+  assert.deepEqual(good(await reread({ [CONFIG]: "" }, (files) => files.put(CONFIG, server))).tools, []);
 });
 
 Deno.test("reread: a manifest that is removed after its folder was listed is left out", async () => {
@@ -228,6 +244,7 @@ Deno.test("reread: tokens are read again, and whoever is gone from them is let i
       { tokens: await tokensOf({ old: ["read"] }) },
     ),
   );
+  assert.equal(answer.tokensChanged, true);
   assert.equal((await answer.tokens!.find(secretOf("new")))?.name, "new");
   assert.equal(await answer.tokens!.find(secretOf("old")), null);
 });
@@ -269,6 +286,7 @@ Deno.test("reread: tokens that were there stay when the configuration names no f
     ),
   );
   assert.equal(answer.tokens?.size, 1);
+  assert.equal(answer.tokensChanged, false);
   assert.deepEqual(answer.restart, ["auth.tokens_file"]);
 });
 
