@@ -88,7 +88,13 @@ export class HttpSessions {
     // The place is taken before anything is waited for; the session counts by itself once it is initialised.
     this.#opening++;
     try {
-      return await this.#forward(await this.#open(caller), request, body);
+      const session = await this.#open(caller);
+      try {
+        return await this.#forward(session, request, body);
+      } finally {
+        // One that the transport refused to initialise can be found by nobody, and would stay for good.
+        if (session.transport.sessionId === undefined) await session.server.close();
+      }
     } finally {
       this.#opening--;
     }

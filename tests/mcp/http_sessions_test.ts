@@ -34,7 +34,7 @@ function makeSessions() {
     await response.text();
     return { "mcp-session-id": response.headers.get("mcp-session-id")! };
   };
-  return { clock, engine, sessions, send, open };
+  return { clock, engine, service, sessions, send, open };
 }
 
 Deno.test("a session that is not used is dropped after its idle time, and not before", async () => {
@@ -91,6 +91,37 @@ Deno.test("a session is there for the caller who opened it, and for nobody else"
   await own.text();
   assert.equal((await send("DELETE", session)).status, 200);
   assert.equal(sessions.size, 0);
+});
+
+Deno.test("a session that the transport refuses to initialise leaves nothing behind", async () => {
+  const { service, sessions, send, open } = makeSessions();
+  let told = 0;
+  const onListChanged = service.onListChanged.bind(service);
+  service.onListChanged = (listener) => {
+    told++;
+    const end = onListChanged(listener);
+    return () => {
+      told--;
+      end();
+    };
+  };
+  const clientInfo = { name: "test", version: "1" };
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+  const initialize = { jsonrpc: "2.0", id: 0, method: "initialize", params };
+  const refusals: [Record<string, string>, unknown][] = [
+    [{ accept: "application/json" }, initialize],
+    [{}, [initialize, { ...initialize, id: 1 }]],
+    [{}, [initialize, "nonsense"]],
+    [{}, [initialize, initialize]],
+  ];
+  for (const [headers, body] of refusals) {
+    const response = await send("POST", headers, body);
+    assert.ok(response.status === 400 || response.status === 406, `${response.status}`);
+    await response.text();
+  }
+  assert.deepEqual([told, sessions.size], [0, 0]);
+  await open();
+  assert.deepEqual([told, sessions.size], [1, 1]);
 });
 
 const CALL = {
