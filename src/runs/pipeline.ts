@@ -218,11 +218,20 @@ export class Pipeline {
   /** The request by the rules of now, which may be others than those by which it began to wait. */
   async #stillGood(before: Prepared, request: RunRequest, signal: AbortSignal): Promise<Step<Prepared>> {
     const { name } = before.entry.tool;
-    const isSame = this.#parts.rules() === before.rules && this.#parts.toolbox.get(name) === before.entry;
-    if (isSame) return { ok: true, value: before };
-    const now = await this.#prepare(name, request, signal);
-    // Leave was given, by a person or by the configuration, for what was planned then.
-    return now.ok && now.value.plan.intrusive.length > 0 ? no(CHANGED) : now;
+    let prepared = before;
+    // Names are looked up to judge it anew, and meanwhile the rules may change once more.
+    while (!this.#isOfNow(prepared, name)) {
+      const now = await this.#prepare(name, request, signal);
+      if (!now.ok) return now;
+      // Leave was given, by a person or by the configuration, for what was planned then.
+      if (now.value.plan.intrusive.length > 0) return no(CHANGED);
+      prepared = now.value;
+    }
+    return { ok: true, value: prepared };
+  }
+
+  #isOfNow({ rules, entry }: Prepared, name: string): boolean {
+    return this.#parts.rules() === rules && this.#parts.toolbox.get(name) === entry;
   }
 
   /** Known, enabled, program present. */
