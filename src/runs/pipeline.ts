@@ -42,6 +42,8 @@ export interface PipelineParts {
   readonly toolbox: Toolbox;
   /** Asked for each run, and once more before it is executed. */
   readonly rules: () => Rules;
+  /** Whether that client may still run tools: asked once more before a run is executed. */
+  readonly mayRun: (client: string) => boolean;
   /** What plans may ask for. */
   readonly lookups: Lookups;
   /** What is enforced on every program; decided while the first requests may already be there. */
@@ -177,6 +179,7 @@ export class Pipeline {
     try {
       const current = await this.#stillGood(prepared.value, request, signal);
       if (!current.ok) return current;
+      if (!this.#parts.mayRun(context.client)) return no(TAKEN_BACK);
       return await execute({
         entry: current.value.entry,
         plan: current.value.plan,
@@ -261,4 +264,10 @@ const CHANGED: Refusal = {
   condition: "approval_required",
   error: "the configuration has changed since leave was given for this run",
   remedy: "Ask again: it is decided anew.",
+};
+
+const TAKEN_BACK: Refusal = {
+  condition: "cancelled",
+  error: "the token that this run was asked for with was taken back while it waited",
+  remedy: "A person may give a token the scope execute in the server's auth.tokens_file.",
 };

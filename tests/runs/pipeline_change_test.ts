@@ -4,6 +4,7 @@ import { parseAddress } from "../../src/policy/address.ts";
 import type { NameFact } from "../../src/policy/facts.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
 import {
+  breakerOf,
   endedWith,
   flush,
   makeEngine,
@@ -90,6 +91,17 @@ Deno.test("pipeline: what becomes intrusive while it waits is refused", async ()
   const { turn } = await oneWaits(engine);
   engine.registry.update([stateOf(toolOf({ intrusive: true }))]);
   assert.equal(refusalIn(await turn()).condition, "approval_required");
+});
+
+Deno.test("pipeline: whose token was taken back is not run when its turn comes", async () => {
+  const gone = new Set<string>();
+  const engine = makeEngine({ mayRun: (client) => !gone.has(client) });
+  const { turn } = await oneWaits(engine, { target: "10.0.0.5" }, { client: "token:bob" });
+  gone.add("token:bob");
+  assert.equal(refusalIn(await turn()).condition, "cancelled");
+  assert.equal(engine.executor.orders.length, 1);
+  assert.equal(permitsOut(engine), 0);
+  assert.deepEqual(breakerOf(engine).excluded, 1);
 });
 
 Deno.test("pipeline: what changes while a run is judged anew counts, too", async () => {
