@@ -55,8 +55,16 @@ export interface FileLook {
 /** What is to be watched, by absolute path, whether it is there or not. */
 export interface WatchedPaths {
   readonly files: readonly string[];
-  /** Watched with the files in them, but not with the folders in them. */
+  /** Watched with the documents in them, see {@link isDocumentName}, but not with the folders in them. */
   readonly folders: readonly string[];
+}
+
+/**
+ * Whether a file of that name counts in a folder that is watched. Others, such as a log, may change all the time, and
+ * that must neither hide what happens to documents nor look like it.
+ */
+export function isDocumentName(name: string): boolean {
+  return /\.(?:ya?ml|json)$/.test(name);
 }
 
 /** Bytes of a file that is read. */

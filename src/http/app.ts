@@ -10,6 +10,7 @@ import { quote } from "../core/text.ts";
 import { authorise } from "./authorise.ts";
 import { checkOrigin } from "./origin_check.ts";
 import type { Connection, HttpParts } from "./parts.ts";
+import { peerName } from "./peer.ts";
 import { methodNotAllowed, notFound, problem } from "./problem.ts";
 import { type Route, ROUTES } from "./routes.ts";
 
@@ -92,5 +93,5 @@ function refuseMethod(context: HttpContext, { methods }: Route): Response {
 
 function peerOf({ env }: HttpContext): string {
   if (env?.peer === undefined) throw new Error("a request came without its connection");
-  return env.peer;
+  return peerName(env.peer);
 }

@@ -50,6 +50,9 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 /** The longest Authorization header that is looked at, in characters. */
 const MAX_HEADER_CHARACTERS = TOKEN_CHARACTERS.most + 64;
 
+/** How the names of callers begin that carry a token. */
+const TOKEN_CALLER = "token:";
+
 const CHALLENGE = 'Bearer realm="bulkhead"';
 
 const SEND_ONE =
@@ -78,8 +81,20 @@ export async function authorise(
   const token = secret === undefined ? null : await tokens.find(secret);
   if (token === null) return refused(wrongToken(secret === undefined, peer, parts.wrongTokens));
   const { name, scopes } = token;
-  const caller: Caller = { name: `token:${name}`, scopes, mayIntrude: scopes.has("execute") };
+  const caller: Caller = { name: `${TOKEN_CALLER}${name}`, scopes, mayIntrude: scopes.has("execute") };
   return allowed(caller, scope) ? { ok: true, caller } : refused(withoutScope(scope!, true));
+}
+
+/**
+ * Whether a caller may still do what it was let in for: tokens are taken away while requests wait. Callers without a
+ * token have nothing that could be.
+ *
+ * @param caller its name
+ * @param tokens those that are good now
+ */
+export function mayStill(caller: string, scope: Scope, tokens: Tokens | null): boolean {
+  if (!caller.startsWith(TOKEN_CALLER)) return true;
+  return tokens?.named(caller.slice(TOKEN_CALLER.length))?.scopes.has(scope) ?? false;
 }
 
 function allowed(caller: Caller, scope: Scope | null): boolean {

@@ -83,6 +83,11 @@ export class Tokens {
     return JSON.stringify([tokens, [...this.#digests]]);
   }
 
+  /** The token of that name, or null. It says nothing about who sends it. */
+  named(name: string): Token | null {
+    return this.#tokens.find((token) => token.name === name) ?? null;
+  }
+
   /** The index of a digest, or -1; every byte of every digest is looked at. */
   #indexOf(wanted: Uint8Array): number {
     let place = 0;

@@ -82,13 +82,19 @@ export class HttpSessions {
       return rpcError(503, -32000, "The server is shutting down: try again when it is back");
     }
     const { maxSessions } = this.#limits();
-    if (this.#sessions.size + this.#opening >= maxSessions) {
+    if (this.#sessions.size + this.#opening >= maxSessions && !this.#makeRoomFor(caller.client)) {
       return rpcError(503, -32000, `All ${maxSessions} sessions are in use: try again later`);
     }
     // The place is taken before anything is waited for; the session counts by itself once it is initialised.
     this.#opening++;
     try {
-      return await this.#forward(await this.#open(caller), request, body);
+      const session = await this.#open(caller);
+      try {
+        return await this.#forward(session, request, body);
+      } finally {
+        // One that the transport refused to initialise can be found by nobody, and would stay for good.
+        if (session.transport.sessionId === undefined) await session.server.close();
+      }
     } finally {
       this.#opening--;
     }
@@ -99,6 +105,25 @@ export class HttpSessions {
     this.#isClosing = true;
     await this.#service.settled();
     await Promise.all([...this.#sessions.values()].map(({ server }) => server.close()));
+  }
+
+  /**
+   * Ends a session of the client that has the most, if it has at least two more than this one: nobody keeps others out by
+   * opening all there are. One that is not being used goes first, and then the one that was used longest ago.
+   *
+   * @returns whether there is room
+   */
+  #makeRoomFor(client: string): boolean {
+    const byClient = Map.groupBy(this.#sessions.values(), (session) => session.client);
+    const most = [...byClient.values()].reduce((a, b) => b.length > a.length ? b : a, []);
+    if (most.length < (byClient.get(client)?.length ?? 0) + 2) return false;
+    const [first] = most.toSorted((a, b) =>
+      Number(a.openRequests > 0) - Number(b.openRequests > 0) || a.lastUsedMs - b.lastUsedMs
+    );
+    // At once, so that nobody else comes in between.
+    this.#sessions.delete(first!.transport.sessionId!);
+    void first!.server.close();
+    return true;
   }
 
   async #open(caller: McpCaller): Promise<Session> {

@@ -42,6 +42,8 @@ export interface PipelineParts {
   readonly toolbox: Toolbox;
   /** Asked for each run, and once more before it is executed. */
   readonly rules: () => Rules;
+  /** Whether that client may still run tools: asked once more before a run is executed. */
+  readonly mayRun: (client: string) => boolean;
   /** What plans may ask for. */
   readonly lookups: Lookups;
   /** What is enforced on every program; decided while the first requests may already be there. */
@@ -178,6 +180,7 @@ export class Pipeline {
     try {
       const current = await this.#stillGood(prepared.value, request, signal);
       if (!current.ok) return current;
+      if (!this.#parts.mayRun(context.client)) return no(TAKEN_BACK);
       return await execute({
         entry: current.value.entry,
         plan: current.value.plan,
@@ -219,11 +222,20 @@ export class Pipeline {
   /** The request by the rules of now, which may be others than those by which it began to wait. */
   async #stillGood(before: Prepared, request: RunRequest, signal: AbortSignal): Promise<Step<Prepared>> {
     const { name } = before.entry.tool;
-    const isSame = this.#parts.rules() === before.rules && this.#parts.toolbox.get(name) === before.entry;
-    if (isSame) return { ok: true, value: before };
-    const now = await this.#prepare(name, request, signal);
-    // Leave was given, by a person or by the configuration, for what was planned then.
-    return now.ok && now.value.plan.intrusive.length > 0 ? no(CHANGED) : now;
+    let prepared = before;
+    // Names are looked up to judge it anew, and meanwhile the rules may change once more.
+    while (!this.#isOfNow(prepared, name)) {
+      const now = await this.#prepare(name, request, signal);
+      if (!now.ok) return now;
+      // Leave was given, by a person or by the configuration, for what was planned then.
+      if (now.value.plan.intrusive.length > 0) return no(CHANGED);
+      prepared = now.value;
+    }
+    return { ok: true, value: prepared };
+  }
+
+  #isOfNow({ rules, entry }: Prepared, name: string): boolean {
+    return this.#parts.rules() === rules && this.#parts.toolbox.get(name) === entry;
   }
 
   /** Known, enabled, program present. */
@@ -253,4 +265,10 @@ const CHANGED: Refusal = {
   condition: "approval_required",
   error: "the configuration has changed since leave was given for this run",
   remedy: "Ask again: it is decided anew.",
+};
+
+const TAKEN_BACK: Refusal = {
+  condition: "cancelled",
+  error: "the token that this run was asked for with was taken back while it waited",
+  remedy: "A person may give a token the scope execute in the server's auth.tokens_file.",
 };

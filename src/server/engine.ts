@@ -13,6 +13,7 @@ import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import { systemClock } from "../core/clock.ts";
+import { mayStill } from "../http/authorise.ts";
 import type { Tokens } from "../http/tokens.ts";
 import { type LogSettings, setUpLogging, standardError } from "../logging/setup.ts";
 import { Registry as MetricRegistry } from "../metrics/registry.ts";
@@ -131,6 +132,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
   const pipeline = new Pipeline({
     toolbox: registry.tools,
     rules: () => inEffect.rules,
+    mayRun: (client) => mayStill(client, "execute", inEffect.tokens),
     clock: systemClock,
     lookups: {
       resolve: (name, signal) => names.resolve(name, signal),

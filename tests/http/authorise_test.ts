@@ -1,6 +1,6 @@
 import { configureSync, type LogRecord, resetSync } from "@logtape/logtape";
 import assert from "node:assert/strict";
-import { authorise, type AuthoriseParts, type RateLimit } from "../../src/http/authorise.ts";
+import { authorise, type AuthoriseParts, mayStill, type RateLimit } from "../../src/http/authorise.ts";
 import type { Scope, Tokens } from "../../src/http/tokens.ts";
 import { bearer, NEVER_LIMITED, secretOf, tokensOf } from "../support/tokens.ts";
 
@@ -228,3 +228,16 @@ for (const [retryAfterMs, seconds] of [[0, "1"], [1, "1"], [1000, "1"], [1001, "
     assert.equal(response.headers.get("retry-after"), seconds);
   });
 }
+
+Deno.test("authorise: a token that is gone, or has lost its scope, is good for nothing that waits", async () => {
+  const before = await tokensOf({ alice: ["read", "execute"] });
+  const authorised = await ask(`Bearer ${secretOf("alice")}`, holding(before));
+  assert(authorised.ok);
+  const { name } = authorised.caller;
+  assert(mayStill(name, "execute", before));
+  assert(mayStill(name, "execute", await tokensOf({ bob: ["read"], alice: ["execute"] })));
+  for (const after of [await tokensOf({ alice: ["read"] }), await tokensOf({ alic: ["execute"] }), null]) {
+    assert(!mayStill(name, "execute", after));
+  }
+  for (const caller of ["stdio", "cli", "127.0.0.1"]) assert(mayStill(caller, "execute", null));
+});

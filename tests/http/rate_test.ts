@@ -29,3 +29,17 @@ Deno.test("rate: two tokens are two clients, also from one address, and each is 
   service.clock.advance(1_000);
   assert.deepEqual([await ask("alice"), await ask("bob")], [run, run]);
 });
+
+Deno.test("rate: a caller on this machine has one rate, whichever address of loopback it connects from", async () => {
+  const settings = { rateLimiter: { take: (key: string): Taken => rateLimiter.take(key) } };
+  const service = makeService({ settings });
+  service.executor.answer = () => endedWith();
+  const rateLimiter = new RateLimiter({ perSecond: 0.1, burst: 2, maxKeys: 100, clock: service.clock });
+  const ask = async (peer: string) => {
+    const response = await service.ask("POST /tools/probe/execute", { peer, body: { target: "10.0.0.5" } });
+    await response.text();
+    return response.status;
+  };
+  assert.deepEqual([await ask("127.0.0.1"), await ask("127.0.0.2")], [200, 200]);
+  assert.deepEqual([await ask("127.0.0.3"), await ask("127.200.0.4")], [429, 429]);
+});

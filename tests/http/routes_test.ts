@@ -402,7 +402,7 @@ Deno.test("routes: a run carries its token's name, and may intrude with execute"
 
 Deno.test("routes: without tokens a run carries its caller's address, and never intrudes", async () => {
   const service = noting(null);
-  const peer = "127.0.0.9";
+  const peer = "::1";
   const response = await service.ask("POST /tools/probe/execute", { body: INTRUSIVE, peer });
   assert.deepEqual([response.status, (await response.json()).error_type], [403, "approval_required"]);
   const { text } = await callOverMcp(service, {}, peer);

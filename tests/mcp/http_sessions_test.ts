@@ -27,14 +27,14 @@ function makeSessions() {
       body,
       { client, mayIntrude: false },
     );
-  const open = async () => {
+  const open = async (client?: string) => {
     const clientInfo = { name: "test", version: "1" };
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
-    const response = await send("POST", {}, { jsonrpc: "2.0", id: 0, method: "initialize", params });
+    const response = await send("POST", {}, { jsonrpc: "2.0", id: 0, method: "initialize", params }, client);
     await response.text();
-    return { "mcp-session-id": response.headers.get("mcp-session-id")! };
+    return { "mcp-session-id": response.headers.get("mcp-session-id") ?? "none" };
   };
-  return { clock, engine, sessions, send, open };
+  return { clock, engine, service, sessions, send, open };
 }
 
 Deno.test("a session that is not used is dropped after its idle time, and not before", async () => {
@@ -91,6 +91,64 @@ Deno.test("a session is there for the caller who opened it, and for nobody else"
   await own.text();
   assert.equal((await send("DELETE", session)).status, 200);
   assert.equal(sessions.size, 0);
+});
+
+Deno.test("a client that has taken all sessions gives up those that it uses least to others, down to as many as they have", async () => {
+  const { clock, sessions, send, open } = makeSessions();
+  const ping = { jsonrpc: "2.0", id: 7, method: "ping" };
+  const isThere = async (session: Record<string, string>, client?: string) => {
+    const response = await send("POST", session, ping, client);
+    await response.text();
+    return response.status === 200;
+  };
+  const alices: Record<string, string>[] = [];
+  for (let count = 0; count < 4; count++) {
+    alices.push(await open());
+    clock.advance(1);
+  }
+  // The oldest is in use, the second was used last.
+  const stream = await send("GET", alices[0]!);
+  assert(await isThere(alices[1]!));
+  assert.deepEqual(await open(), { "mcp-session-id": "none" }, "not for itself");
+  const bobs = [await open("token:bob"), await open("token:bob")];
+  assert.deepEqual(await open("token:bob"), { "mcp-session-id": "none" }, "not for more than the other has");
+  assert.equal(sessions.size, 4);
+  for (const session of bobs) assert(await isThere(session, "token:bob"));
+  const left = [];
+  for (const session of alices) left.push(await isThere(session));
+  assert.deepEqual(left, [true, true, false, false]);
+  await stream.body!.cancel();
+});
+
+Deno.test("a session that the transport refuses to initialise leaves nothing behind", async () => {
+  const { service, sessions, send, open } = makeSessions();
+  let told = 0;
+  const onListChanged = service.onListChanged.bind(service);
+  service.onListChanged = (listener) => {
+    told++;
+    const end = onListChanged(listener);
+    return () => {
+      told--;
+      end();
+    };
+  };
+  const clientInfo = { name: "test", version: "1" };
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+  const initialize = { jsonrpc: "2.0", id: 0, method: "initialize", params };
+  const refusals: [Record<string, string>, unknown][] = [
+    [{ accept: "application/json" }, initialize],
+    [{}, [initialize, { ...initialize, id: 1 }]],
+    [{}, [initialize, "nonsense"]],
+    [{}, [initialize, initialize]],
+  ];
+  for (const [headers, body] of refusals) {
+    const response = await send("POST", headers, body);
+    assert.ok(response.status === 400 || response.status === 406, `${response.status}`);
+    await response.text();
+  }
+  assert.deepEqual([told, sessions.size], [0, 0]);
+  await open();
+  assert.deepEqual([told, sessions.size], [1, 1]);
 });
 
 const CALL = {

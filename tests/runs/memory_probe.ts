@@ -22,6 +22,7 @@ executor.answer = () => {
 const pipeline = new Pipeline({
   toolbox,
   rules: () => rules,
+  mayRun: () => true,
   lookups: {
     resolve: () => Promise.reject(new Error("no name was given")),
     inspect: () => Promise.reject(new Error("no file was named")),

@@ -1,7 +1,10 @@
 /** What changes while a request waits: it is judged once more by what holds when its turn comes. */
 import assert from "node:assert/strict";
+import { parseAddress } from "../../src/policy/address.ts";
+import type { NameFact } from "../../src/policy/facts.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
 import {
+  breakerOf,
   endedWith,
   flush,
   makeEngine,
@@ -88,6 +91,45 @@ Deno.test("pipeline: what becomes intrusive while it waits is refused", async ()
   const { turn } = await oneWaits(engine);
   engine.registry.update([stateOf(toolOf({ intrusive: true }))]);
   assert.equal(refusalIn(await turn()).condition, "approval_required");
+});
+
+Deno.test("pipeline: whose token was taken back is not run when its turn comes", async () => {
+  const gone = new Set<string>();
+  const engine = makeEngine({ mayRun: (client) => !gone.has(client) });
+  const { turn } = await oneWaits(engine, { target: "10.0.0.5" }, { client: "token:bob" });
+  gone.add("token:bob");
+  assert.equal(refusalIn(await turn()).condition, "cancelled");
+  assert.equal(engine.executor.orders.length, 1);
+  assert.equal(permitsOut(engine), 0);
+  assert.deepEqual(breakerOf(engine).excluded, 1);
+});
+
+Deno.test("pipeline: what changes while a run is judged anew counts, too", async () => {
+  const lookups: ((fact: NameFact) => void)[] = [];
+  const resolve = () => new Promise<NameFact>((resolve) => void lookups.push(resolve));
+  const fact = { ok: true, addresses: [parseAddress("10.0.0.5")!] } as const;
+  const allowed = ["RFC1918", ".lab.internal"];
+  const engine = makeEngine({ lookups: { resolve } });
+  const going = engine.run();
+  const waiting = engine.run({ target: "web.lab.internal" });
+  await flush();
+  lookups[0]!(fact);
+  await flush();
+  engine.rules = { ...engine.rules, policy: new TargetPolicy(allowed, []) };
+  engine.executor.pending[0]!.end();
+  await going;
+  await flush();
+  assert.equal(lookups.length, 2);
+  // Now, while its name is looked up for the second time, its address is denied.
+  engine.rules = { ...engine.rules, policy: new TargetPolicy(allowed, ["10.0.0.5"]) };
+  lookups[1]!(fact);
+  await flush();
+  lookups[2]?.(fact);
+  await flush();
+  for (const pending of [...engine.executor.pending]) pending.end();
+  assert.equal(refusalIn(await waiting).field, "target");
+  assert.equal(engine.executor.orders.length, 1);
+  assert.equal(permitsOut(engine), 0);
 });
 
 Deno.test("pipeline: every request is recorded exactly once, whatever comes of it (D12)", async () => {

@@ -155,6 +155,8 @@ export interface EngineOptions {
   readonly policy?: TargetPolicy;
   /** What names and files are; without it there are none. */
   readonly lookups?: Partial<Lookups>;
+  /** Whether a client may still run tools; without it everyone may. */
+  readonly mayRun?: (client: string) => boolean;
   /** By tool name. */
   readonly disabled?: readonly string[];
   readonly availability?: Readonly<Record<string, Availability>>;
@@ -222,6 +224,7 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
   const pipeline = new Pipeline({
     toolbox: registry.tools,
     rules: () => held.rules,
+    mayRun: options.mayRun ?? (() => true),
     lookups: { ...NO_LOOKUPS, ...options.lookups },
     enforced: options.enforced ?? (() => Promise.resolve({ tier: "basic", treeCeilings: [] })),
     record: (answered) => void recorded.push(answered),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { WatchedPaths } from "../file_look.ts";
+import { isDocumentName, type WatchedPaths } from "../file_look.ts";
 import { listFolder, orNull } from "./file_reader.ts";
 import { Turns } from "./turns.ts";
 import { WatchedFiles } from "./watched_files.ts";
@@ -15,7 +15,10 @@ const PAUSE_MS = 1000;
 /** A watch over files. */
 export class FileWatch {
   readonly #onChange: (paths: readonly string[]) => void;
-  readonly #files = new WatchedFiles({ stat: (path) => orNull(() => Deno.statSync(path)), list: listFolder });
+  readonly #files = new WatchedFiles({
+    stat: (path) => orNull(() => Deno.statSync(path)),
+    list: (path) => listFolder(path)?.filter(isDocumentName) ?? null,
+  });
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Looks and replacements are done one after the other. */
   #last: Promise<void> = Promise.resolve();

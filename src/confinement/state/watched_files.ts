@@ -2,7 +2,8 @@
  * Noticing that files have changed, look by look.
  *
  * A change is reported once it has been seen in two looks in a row, so that what is just being written is not reported
- * half-written. What changes and changes back between two looks is not noticed.
+ * half-written. Who may write is reported at once: whoever has just come to be allowed to could otherwise, by writing
+ * without a pause, keep it from ever being reported. What changes and changes back between two looks is not noticed.
  *
  * @module
  */
@@ -16,6 +17,7 @@ export interface FileMarks {
   readonly mtime: Date | null;
   readonly mode: number | null;
   readonly uid: number | null;
+  readonly gid: number | null;
 }
 
 /** The file system, as far as it is asked. Both follow symbolic links, and may throw. */
@@ -26,12 +28,20 @@ export interface WatchedWorld {
   list(path: string): readonly string[] | null;
 }
 
+/** What one look at a path has seen. */
+interface Seen {
+  /** All of it. */
+  readonly marks: string;
+  /** Who may write there; null when nothing is there, or it cannot be told. */
+  readonly writers: string | null;
+}
+
 /** What is known of one path. */
 interface Known {
-  readonly look: () => string;
+  readonly look: () => Seen;
   /** What it was when a change was last reported, or at the first look. */
-  reported: string;
-  /** What it was at the last look, when that was something else. */
+  reported: Seen;
+  /** The marks at the last look, when they were others. */
   changed: string | null;
 }
 
@@ -66,7 +76,7 @@ export class WatchedFiles {
   *#replace(
     watched: Map<string, Known>,
     paths: readonly string[],
-    look: (path: string) => string,
+    look: (path: string) => Seen,
   ): Generator<void> {
     const wanted = new Set(paths);
     for (const path of watched.keys()) if (!wanted.has(path)) watched.delete(path);
@@ -77,44 +87,58 @@ export class WatchedFiles {
     }
   }
 
-  #file(path: string): string {
+  #file(path: string): Seen {
     try {
       const marks = this.#world.stat(path);
-      return marks === null ? "nothing" : fingerprint(marks);
+      return marks === null ? NOTHING : { marks: fingerprint(marks), writers: writersOf(marks) };
     } catch (error) {
-      return `error ${(error as Error).name}`;
+      return failed(error);
     }
   }
 
   /** The folder itself, and each file in it. When it was written says nothing that its files do not say. */
-  #folder(path: string): string {
+  #folder(path: string): Seen {
     try {
       const marks = this.#world.stat(path);
       const names = this.#world.list(path);
-      if (marks === null || names === null) return "nothing";
+      if (marks === null || names === null) return NOTHING;
       const own = fingerprint({ ...marks, size: 0, mtime: null });
-      const files = names.toSorted().map((name) => [name, this.#file(`${path}/${name}`)]);
-      return JSON.stringify([own, files]);
+      const files = names.toSorted().map((name) => [name, this.#file(`${path}/${name}`).marks]);
+      return { marks: JSON.stringify([own, files]), writers: writersOf(marks) };
     } catch (error) {
-      return `error ${(error as Error).name}`;
+      return failed(error);
     }
   }
 }
 
+const NOTHING: Seen = { marks: "nothing", writers: null };
+
+function failed(error: unknown): Seen {
+  return { marks: `error ${(error as Error).name}`, writers: null };
+}
+
 function hasChanged(known: Known): boolean {
   const now = known.look();
-  if (now === known.reported) {
+  const before = known.reported;
+  if (now.marks === before.marks) {
     known.changed = null;
-  } else if (now === known.changed) {
+    return false;
+  }
+  const hasOtherWriters = now.writers !== null && before.writers !== null && now.writers !== before.writers;
+  if (now.marks === known.changed || hasOtherWriters) {
     known.reported = now;
     known.changed = null;
     return true;
-  } else {
-    known.changed = now;
   }
+  known.changed = now.marks;
   return false;
 }
 
-function fingerprint({ ino, size, mtime, mode, uid }: FileMarks): string {
-  return [ino, size, mtime?.getTime() ?? null, mode, uid].join(" ");
+function fingerprint({ ino, size, mtime, mode, uid, gid }: FileMarks): string {
+  return [ino, size, mtime?.getTime() ?? null, mode, uid, gid].join(" ");
+}
+
+/** The owner, the group, and whether the group and everyone else may write. */
+function writersOf({ mode, uid, gid }: FileMarks): string {
+  return [uid, gid, mode === null ? null : mode & 0o022].join(" ");
 }

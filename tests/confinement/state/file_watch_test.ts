@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { isManifestFile } from "../../../src/catalog/load.ts";
+import { isDocumentName } from "../../../src/confinement/file_look.ts";
 import { FileWatch } from "../../../src/confinement/state/file_watch.ts";
 import { FakeTime } from "../../support/fake_time.ts";
 import { withoutThreads } from "./without_threads.ts";
@@ -52,6 +54,25 @@ Deno.test("file watch: files that come, change and go are told, each after two s
       assert.deepEqual(told, []);
     }
   }));
+
+Deno.test("file watch: a log that grows in a watched folder is nothing, and hides nothing", () =>
+  withWatch(async ({ root, watch, told, time }) => {
+    await watch.watch({ files: [], folders: [root] });
+    for (let lines = 0; lines < 5; lines++) {
+      Deno.writeTextFileSync(`${root}/bulkhead.log`, "a line\n", { append: true });
+      if (lines === 2) Deno.writeTextFileSync(`${root}/a.yaml`, "a");
+      await time.advance(1001);
+    }
+    assert.deepEqual(told.splice(0), [[root]]);
+    await time.advance(3000);
+    assert.deepEqual(told, []);
+  }));
+
+Deno.test("file watch: every file that may be a manifest is watched in its folder", () => {
+  const names = ["a.yaml", "a.yml", "a.json", "a.b.yaml", "a.yaml.swp", "a.log", "yaml", "a.YAML", ".a.yaml"];
+  for (const name of names.filter(isManifestFile)) assert(isDocumentName(name), name);
+  assert.deepEqual(names.filter(isDocumentName), ["a.yaml", "a.yml", "a.json", "a.b.yaml", ".a.yaml"]);
+});
 
 Deno.test("file watch: through a link it is what the link leads to that is watched", () =>
   withWatch(async ({ root, watch, told, time }) => {

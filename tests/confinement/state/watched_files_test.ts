@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type FileMarks, WatchedFiles } from "../../../src/confinement/state/watched_files.ts";
 
-const MARKS: FileMarks = { ino: 1, size: 10, mtime: new Date(1000), mode: 0o100644, uid: 0 };
+const MARKS: FileMarks = { ino: 1, size: 10, mtime: new Date(1000), mode: 0o100644, uid: 0, gid: 0 };
 
 /** A world of files by path; what is not in it is not there, and null fails. */
 function play() {
@@ -59,7 +59,6 @@ const OTHER: Readonly<Record<string, FileMarks | null | undefined>> = {
   "its size": { ...MARKS, size: 11 },
   "its time": { ...MARKS, mtime: new Date(1001) },
   "its mode": { ...MARKS, mode: 0o100755 },
-  "its owner": { ...MARKS, uid: 1 },
   "its absence": undefined,
   "an error": null,
 };
@@ -80,6 +79,31 @@ for (const [what, other] of Object.entries(OTHER)) {
   });
 }
 
+const OTHER_WRITERS: Readonly<Record<string, FileMarks>> = {
+  "another owner": { ...MARKS, uid: 1 },
+  "another group": { ...MARKS, gid: 1 },
+  "its group": { ...MARKS, mode: 0o100664 },
+  "everyone": { ...MARKS, mode: 0o100646 },
+};
+
+for (const [who, other] of Object.entries(OTHER_WRITERS)) {
+  Deno.test(`watched files: that ${who} may write is told at once, though it does not come to rest`, () => {
+    const { files, watch, look } = play();
+    files.set("/a", MARKS);
+    watch(["/a"]);
+    let size = 11;
+    files.set("/a", { ...other, size });
+    assert.deepEqual(look(), ["/a"]);
+    while (size++ < 20) {
+      files.set("/a", { ...other, size });
+      assert.deepEqual(look(), []);
+    }
+    assert.deepEqual([look(), look()], [["/a"], []]);
+    files.set("/a", { ...MARKS, size });
+    assert.deepEqual([look(), look()], [["/a"], []]);
+  });
+}
+
 Deno.test("watched files: a folder changes with the files in it, and with who may do what there", () => {
   const { files, lists, watch, look } = play();
   const change = (act: () => void, expected = ["/f"]) => {
@@ -94,7 +118,8 @@ Deno.test("watched files: a folder changes with the files in it, and with who ma
   change(() => lists.set("/f", ["b", "a"]));
   change(() => files.set("/f/a", MARKS));
   change(() => files.set("/f/a", { ...MARKS, size: 1 }));
-  change(() => files.set("/f", { ...MARKS, mode: 0o777 }));
+  files.set("/f", { ...MARKS, mode: 0o777 });
+  assert.deepEqual([look(), look()], [["/f"], []]);
   change(() => lists.set("/f", null));
   change(() => lists.set("/f", ["a", "b"]));
   // The order of the names, and when a name came or went, say nothing.
