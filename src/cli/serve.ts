@@ -10,6 +10,7 @@ import { listenerSettings, stopSettings } from "../config/settings.ts";
 import { describeValue } from "../documents/describe_value.ts";
 import type { Tokens } from "../http/tokens.ts";
 import { type Address, parseAddress } from "../policy/address.ts";
+import { standardError } from "../logging/setup.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
 import { isOffered } from "../runs/toolbox.ts";
 import { readArguments } from "./arguments.ts";
@@ -55,10 +56,10 @@ export const run: Command = async (invocation) => {
     await Promise.race([confined, signals.first]);
     // What changes once the server has said that it is ready is noticed.
     if (!signals.wereHeard) await Promise.race([keepUp(engine, signals), signals.first]);
-    if (!signals.wereHeard) announce(engine, listener, io);
+    if (!signals.wereHeard) announce(engine, listener);
     const end = await untilStopped(signals, listener, engine);
     if (end.lost === null) return EXIT.ok;
-    io.stderr(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
+    standardError.write(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
     return EXIT.bug;
   } finally {
     // However it ends, nothing that was run is left.
@@ -93,10 +94,11 @@ function warnAbout(tokens: Tokens, host: string): void {
   logger.warn("tokens cross the network as they are: put a proxy with TLS in front", { host });
 }
 
-function announce(engine: Engine, listener: Listener, io: Io): void {
+function announce(engine: Engine, listener: Listener): void {
   const entries = [...engine.toolbox.values()];
   const offered = entries.filter(isOffered).map(({ tool }) => tool.name);
-  io.stderr(`bulkhead: ready on ${listener.place}; tools: ${offered.join(", ") || "none"}\n`);
+  // As the log is written: a client over stdio may have filled the pipe already, and not read it.
+  standardError.write(`bulkhead: ready on ${listener.place}; tools: ${offered.join(", ") || "none"}\n`);
   for (const { tool, enabled, availability } of entries) {
     if (!enabled || availability.available) continue;
     logger.warn("tool not available", {

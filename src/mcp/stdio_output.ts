@@ -25,6 +25,9 @@ export class StdioOutput extends Writable {
       write: (bytes: Uint8Array, _encoding, done) => void writeAll(sink, bytes).then(() => done(), done),
     });
     this.#maxUnreadBytes = maxUnreadBytes;
+    // The transport waits once for each answer that cannot go on at once. Beyond ten, Node would warn of a leak: on
+    // standard error and in the server's own thread, which must not wait for whoever reads that.
+    this.setMaxListeners(0);
   }
 
   /** Takes a message. @returns whether the next one may follow at once, or had better wait for `drain` */
