@@ -15,12 +15,12 @@ import {
   percentiles,
   results,
 } from "../support/hostile.ts";
+import { FEW as FEW_ROUNDS } from "../support/few.ts";
 import { hasProgram, TestFolder } from "../integration/support/programs.ts";
 
 /** Where the tests are run again as an ordinary user, fewer of each must do. */
 const SETUID = Deno.env.get("BULKHEAD_HOSTILE_SETUID");
-/** And so on the older Deno, whose kernel is the same; the counts that are promised are run on the newest. */
-const FEW = SETUID !== undefined || Deno.env.get("BULKHEAD_FEW") === "true";
+const FEW = SETUID !== undefined || FEW_ROUNDS;
 const GRABS = FEW ? 100 : 500;
 const RUNS = FEW ? 120 : 600;
 const TIMES = FEW ? 4 : 10;

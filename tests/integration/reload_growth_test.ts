@@ -1,5 +1,6 @@
 /** What many reloads leave behind: no thread, and no open file but those that are known. */
 import assert from "node:assert/strict";
+import { FEW } from "../support/few.ts";
 import { BINARY } from "./support/bulkhead.ts";
 import { standInManifest, TestFolder } from "./support/programs.ts";
 import { ChangingServer, standIn, until } from "./support/reloading.ts";
@@ -7,7 +8,7 @@ import { ChangingServer, standIn, until } from "./support/reloading.ts";
 const options = { ignore: BINARY !== null };
 
 /** Twice as many: the first half is for what is made once. */
-const RELOADS = Number(Deno.env.get("RELOADS") ?? 10);
+const RELOADS = Number(Deno.env.get("RELOADS") ?? (FEW ? 4 : 10));
 
 /** Open files that a compartment of tier kernel leaves behind: see `releaseDescriptors`. */
 const FILES_LEFT = 5;

@@ -3,6 +3,7 @@
  * any run.
  */
 import assert from "node:assert/strict";
+import { FEW } from "../support/few.ts";
 import { BINARY, type HttpServer, startHttp } from "./support/bulkhead.ts";
 import { type CallResult, type Connected, connectTo } from "./support/client.ts";
 import { ForkingTools } from "./support/forking_tools.ts";
@@ -10,7 +11,7 @@ import { ForkingTools } from "./support/forking_tools.ts";
 // A compiled executable can start the catalog's own programs only; connections may outlive the server by a moment.
 const options = { ignore: BINARY !== null, sanitizeOps: false, sanitizeResources: false };
 
-const ROUNDS = 20;
+const ROUNDS = FEW ? 6 : 20;
 /** How many servers there are at once: two processors start no more in good time. */
 const SIDE_BY_SIDE = 3;
 const HTTP_CALLS = 16;
@@ -111,7 +112,7 @@ async function round(tools: ForkingTools, seed: number): Promise<Outcome[]> {
 }
 
 Deno.test(
-  "SIGTERM under load, 20 times: every client is answered, and no process is left",
+  `SIGTERM under load, ${ROUNDS} times: every client is answered, and no process is left`,
   options,
   async () => {
     const seed = Number(Deno.env.get("SHUTDOWN_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
