@@ -75,8 +75,10 @@ async function callOverMcp({ client }: Connected, name: string): Promise<string>
     }
     return JSON.stringify(answer);
   } catch (error) {
-    const { cause } = error as Error;
-    return error instanceof TypeError && cause === undefined ? `no connection` : String(error);
+    // Refused, or reset before an answer began; one that breaks off has another message.
+    const isRefused = error instanceof TypeError &&
+      /^(?:fetch failed$|error sending request)/.test(error.message);
+    return isRefused ? "no connection" : String(error);
   }
 }
 
