@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Diagnostic } from "../documents/diagnostics.ts";
+import { byPosition, type Diagnostic } from "../documents/diagnostics.ts";
 import { nearest } from "../documents/nearest.ts";
 import { indexPositions } from "../documents/text_positions.ts";
 
@@ -145,7 +145,7 @@ export async function parseTokens(bytes: Uint8Array, file: string): Promise<Toke
     digested.push({ token, digest, line });
   }
   if (diagnostics.length === 0) return { ok: true, tokens: new Tokens(digested) };
-  return { ok: false, diagnostics: diagnostics.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
+  return { ok: false, diagnostics: diagnostics.sort(byPosition) };
 }
 
 /** Takes a mistake; the column counts characters from 1. */

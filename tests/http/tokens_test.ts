@@ -140,6 +140,10 @@ const MISTAKES: readonly (readonly [string, string | Uint8Array, readonly string
   ["a token twice", `a read ${GOOD}\n\nb read ${GOOD}`, [
     `t:3:8: the token stands in line 1 already; ${MAKE_ONE}`,
   ]],
+  ["several mistakes, in the order of the text,", `a read ${GOOD}\nb read ${GOOD}\nc raed ${OTHER}`, [
+    `t:2:8: the token stands in line 1 already; ${MAKE_ONE}`,
+    `t:3:3: ${SCOPE}; did you mean read?`,
+  ]],
   [
     "too many tokens",
     Array.from({ length: 257 }, (_, index) => `n${index} read ${GOOD}${index}`).join("\n"),

@@ -1,6 +1,6 @@
 import { makeHttpApp } from "../../src/http/app.ts";
 import type { AuthoriseParts } from "../../src/http/authorise.ts";
-import type { OptionalParts } from "../../src/http/parts.ts";
+import type { Connection, OptionalParts } from "../../src/http/parts.ts";
 import { originRules } from "../../src/http/origin_check.ts";
 import { HttpSessions } from "../../src/mcp/http_sessions.ts";
 import { McpService } from "../../src/mcp/service.ts";
@@ -61,7 +61,7 @@ export function makeService(options: ServiceOptions = {}): TestService {
         ...(body !== undefined && { body: isData ? JSON.stringify(body) : body as BodyInit }),
         ...(signal !== undefined && { signal }),
       });
-      return await app.fetch(request, peer === null ? undefined : { peer });
+      return await app.fetch(request, (peer === null ? {} : { peer }) as Connection);
     },
   };
 }
