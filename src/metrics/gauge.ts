@@ -1,5 +1,5 @@
 /**
- * Gauges: values that go up and down. One is told its values, the other asks for them when it is scraped.
+ * Gauges: values that go up and down. They are asked for when they are scraped.
  *
  * @module
  */
@@ -8,42 +8,10 @@ import {
   type LabelValues,
   type Metric,
   type MetricOptions,
-  requireFinite,
   requireNames,
   type Sample,
 } from "./metric.ts";
 import { SeriesSet, valueSamples } from "./series.ts";
-
-/** Keeps the value that it was given last. */
-export class Gauge<Name extends string> implements Metric {
-  readonly name: string;
-  readonly help: string;
-  readonly type = "gauge";
-  readonly #series: SeriesSet<Name, { value: number }>;
-
-  /** @throws {RangeError} if an option is out of its range. */
-  constructor(options: MetricOptions<Name>) {
-    requireNames(options);
-    this.name = options.name;
-    this.help = options.help;
-    this.#series = new SeriesSet(options, () => ({ value: 0 }));
-  }
-
-  /**
-   * Sets the value. Among those without a series of their own the last one stands.
-   *
-   * @param value a finite number
-   * @throws {RangeError} if `value` is not finite; then nothing has changed.
-   */
-  set(labels: LabelValues<Name>, value: number): void {
-    requireFinite(this.name, value);
-    this.#series.of(labels).value = value;
-  }
-
-  collect(): Sample[] {
-    return valueSamples(this.#series);
-  }
-}
 
 /** One value that an {@link ObservedGauge} was told when it asked. */
 export interface Reading<Name extends string> {
