@@ -104,6 +104,18 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
     "aarch64",
     "The filter for it is tested as bytes, against a model of the kernel's interpreter; it has not run on hardware.",
   ],
+  [
+    "Who may write the configuration",
+    "Neither the configuration file nor the folders of manifests are judged by who may write to them, as programs and the file of tokens are, and symbolic links among them are followed. A change is taken over while the server runs: keep them for root or the server's user.",
+  ],
+  [
+    "Shares of one tool",
+    "A client may take every place of a tool's queue, or every probe of its circuit breaker, for as long as it asks often enough; `rate_limit`, which is off by default, is what there is against that.",
+  ],
+  [
+    "Connections",
+    "They are not counted and have no time-out. Each takes an open file, and a server that has none left ends.",
+  ],
 ];
 
 /**
