@@ -7,7 +7,7 @@
  * @module
  */
 
-/** From the ground up. `health` is yet to come. */
+/** From the ground up. */
 const LAYERS = [
   "core",
   "documents",
@@ -15,10 +15,12 @@ const LAYERS = [
   "policy",
   "metrics",
   "logging",
+  "events",
   "catalog",
   "config",
   "confinement",
   "runs",
+  "health",
   "mcp",
   "http",
   "server",

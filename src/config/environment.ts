@@ -30,14 +30,12 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   variable("TOOL_EXCLUDE", "tools", "exclude", "list"),
   variable("MCP_CIRCUIT_BREAKER_FAILURE_THRESHOLD", "circuit_breaker", "failure_threshold", "number"),
   variable("MCP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT", "circuit_breaker", "recovery_timeout_sec", "number"),
+  variable("MCP_HEALTH_CHECK_INTERVAL", "health", "check_interval_sec", "number"),
   variable("MCP_MAX_MEMORY_MB", "limits", "memory_mb", "number"),
   variable("MCP_MAX_FILE_DESCRIPTORS", "limits", "open_files", "number"),
   variable("LOG_LEVEL", "logging", "level", "text"),
   variable("LOG_FORMAT", "logging", "format", "text"),
 ];
-
-/** Variables of the earlier system that set what this version does not have yet: setting one is an error. */
-export const UNSUPPORTED_ENVIRONMENT: readonly string[] = ["MCP_HEALTH_CHECK_INTERVAL"];
 
 /** Variables that say where the configuration file and the state folder are. */
 const LOCATION_ENVIRONMENT: readonly string[] = [
@@ -50,7 +48,6 @@ const LOCATION_ENVIRONMENT: readonly string[] = [
 /** Every name that the program reads: what `--allow-env` grants. */
 export const ENVIRONMENT_NAMES: readonly string[] = [
   ...ENVIRONMENT.map(({ name }) => name),
-  ...UNSUPPORTED_ENVIRONMENT,
   ...LOCATION_ENVIRONMENT,
 ].sort();
 

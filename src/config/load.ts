@@ -9,7 +9,7 @@ import type { Diagnostic, DocumentPath } from "../documents/diagnostics.ts";
 import { parseDocumentBytes } from "../documents/parse_document.ts";
 import { type Config, configSchema } from "./schema.ts";
 import { type Place, type ValueSources, valueSources } from "./sources.ts";
-import { ENVIRONMENT, environmentValue, UNSUPPORTED_ENVIRONMENT } from "./environment.ts";
+import { ENVIRONMENT, environmentValue } from "./environment.ts";
 import { folderOf, resolvePath } from "../core/paths.ts";
 
 /** The command line's part of the configuration. */
@@ -76,10 +76,6 @@ export function loadConfig(flags: ConfigFlags, world: ConfigWorld): ConfigLoad {
     }
     const locate = () => ({ file: source, line: null, column: null });
     sources.push({ layer: withAbsolutePaths(layer, world.cwd), locate });
-  }
-  for (const name of UNSUPPORTED_ENVIRONMENT) {
-    if ((world.env(name) ?? "") === "") continue;
-    diagnostics.push(unplaced(name, "this version does not have what the variable sets; unset it"));
   }
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   const merged = sources.map(({ layer }) => layer).reduce(merge, {});

@@ -14,6 +14,7 @@ import {
 } from "../catalog/manifest.ts";
 import { hasControls } from "../core/text.ts";
 import { parseTargetRule } from "../policy/target_rule.ts";
+import { healthSchema } from "./health_schema.ts";
 
 const targetEntry = z.string().superRefine((text, context) => {
   const rule = parseTargetRule(text);
@@ -48,6 +49,7 @@ const server = z.strictObject({
   port: z.int().min(0).max(65535).default(8080).describe("0 takes a free port"),
   shutdown_grace_period_sec: z.number().min(0).max(3600).default(30)
     .describe("Seconds that running tools get to finish when the server stops"),
+  max_connections: z.int().min(1).max(100_000).default(256).describe("Connections at once"),
   max_body_bytes: bytes(1024, 67_108_864).default(1_048_576),
   allowed_hosts: z.array(z.string().min(1)).default([])
     .describe("Host header values accepted beside the listener's own"),
@@ -122,6 +124,17 @@ const confinement = z.strictObject({
   on_flood: z.enum(["drain", "kill"]).default("drain").describe("What to do when a stream's cap is reached"),
 });
 
+/** What is kept of runs that have ended. */
+const runs = z.strictObject({
+  keep: z.int().min(0).max(100_000).default(200).describe("Runs that are kept"),
+  max_bytes: bytes(0, 17_179_869_184).default(67_108_864).describe(
+    "Bytes that their outputs may take together",
+  ),
+  store: z.enum(["memory", "folder"]).default("memory").describe(
+    "folder: below confinement.state_dir, where they outlast the server",
+  ),
+});
+
 const metrics = z.strictObject({
   enabled: z.boolean().default(true).describe("Whether the server counts, and answers for its counts"),
 });
@@ -174,6 +187,8 @@ export const configSchema = z.strictObject({
   rate_limit: rateLimit.prefault({}),
   limits: limits.prefault({}),
   confinement: confinement.prefault({}),
+  runs: runs.prefault({}),
+  health: healthSchema.prefault({}),
   metrics: metrics.prefault({}),
   logging: logging.prefault({}),
   auth: auth.prefault({}),

@@ -57,6 +57,32 @@ export function httpSettings({ server }: Config) {
   } as const;
 }
 
+/** How many clients may be connected at once. */
+export function connectionSettings({ server }: Config) {
+  return { maxConnections: server.max_connections } as const;
+}
+
+/** What is kept of runs that have ended, and where. */
+export function runStoreSettings({ runs }: Config) {
+  return { keep: runs.keep, maxBytes: runs.max_bytes, store: runs.store } as const;
+}
+
+/** When the server's health is checked, and what is too much. Thresholds are in percent. */
+export function healthSettings({ health }: Config) {
+  return {
+    intervalMs: health.check_interval_sec * 1000,
+    timeoutMs: health.timeout_sec * 1000,
+    cpuThreshold: health.cpu_threshold,
+    memoryThreshold: health.memory_threshold,
+    diskThreshold: health.disk_threshold,
+  } as const;
+}
+
+/** What is checked because the user says so: services, and runs of tools. */
+export function ownCheckSettings({ health }: Config) {
+  return { dependencies: health.dependencies, toolChecks: health.checks } as const;
+}
+
 /** How the server stops. */
 export function stopSettings({ server }: Config) {
   return { graceMs: server.shutdown_grace_period_sec * 1000 } as const;

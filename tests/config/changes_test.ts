@@ -34,6 +34,8 @@ Deno.test("changes: what is bound at the start needs a restart, and all else can
     "tools.wordlist_dirs",
     "confinement.tier",
     "confinement.state_dir",
+    "runs.store",
+    "health.dependencies",
     "logging.file",
     "logging.max_file_bytes",
     "logging.backup_count",

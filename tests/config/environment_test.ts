@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
-import {
-  ENVIRONMENT,
-  ENVIRONMENT_NAMES,
-  environmentValue,
-  UNSUPPORTED_ENVIRONMENT,
-} from "../../src/config/environment.ts";
+import { ENVIRONMENT, ENVIRONMENT_NAMES, environmentValue } from "../../src/config/environment.ts";
 import { configSchema } from "../../src/config/schema.ts";
 import { stateFolder } from "../../src/config/state_folder.ts";
-import { loaded, mistakes } from "../support/config.ts";
+import { loaded } from "../support/config.ts";
 
 /** Every name of the earlier system, a value for it, and the key that it sets. */
 const NAMES: readonly (readonly [string, string, string, string, unknown])[] = [
@@ -25,6 +20,7 @@ const NAMES: readonly (readonly [string, string, string, string, unknown])[] = [
   ["TOOL_EXCLUDE", "openssl", "tools", "exclude", ["openssl"]],
   ["MCP_CIRCUIT_BREAKER_FAILURE_THRESHOLD", "7", "circuit_breaker", "failure_threshold", 7],
   ["MCP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT", "90", "circuit_breaker", "recovery_timeout_sec", 90],
+  ["MCP_HEALTH_CHECK_INTERVAL", "60", "health", "check_interval_sec", 60],
   ["MCP_MAX_MEMORY_MB", "128", "limits", "memory_mb", 128],
   ["MCP_MAX_FILE_DESCRIPTORS", "64", "limits", "open_files", 64],
   ["LOG_LEVEL", "DEBUG", "logging", "level", "debug"],
@@ -46,15 +42,6 @@ Deno.test("environment: the table has these names and no other, each for a key t
   }
 });
 
-for (const name of UNSUPPORTED_ENVIRONMENT) {
-  Deno.test(`environment: ${name}, which this version does not have, is refused and not ignored (D24)`, () => {
-    assert.deepEqual(mistakes({ env: { [name]: "1" } }), [
-      `${name}: this version does not have what the variable sets; unset it`,
-    ]);
-    assert.equal(loaded({ env: { [name]: "" } }).server.port, 8080);
-  });
-}
-
 Deno.test("environment: --allow-env names every variable that is read, and no secret's", () => {
   const asked = new Set<string>();
   const env = new Proxy<Record<string, string>>({}, {
@@ -66,7 +53,6 @@ Deno.test("environment: --allow-env names every variable that is read, and no se
   stateFolder(loaded({ env }), { env: (name) => env[name] });
   assert.deepEqual([...asked].sort(), [...ENVIRONMENT_NAMES]);
   assert.deepEqual(ENVIRONMENT_NAMES.filter((name) => /TOKEN|SECRET|PASSWORD|KEY/.test(name)), []);
-  assert.equal(UNSUPPORTED_ENVIRONMENT.every((name) => ENVIRONMENT_NAMES.includes(name)), true);
 });
 
 for (

@@ -5,6 +5,9 @@ import { readRange } from "../../src/documents/value_range.ts";
 /** Texts to try where a schema wants one: a path, an address, the name of a tool. */
 const TEXTS = ["/other/place", "192.0.2.77", "sample"];
 
+/** Mappings to try where a schema wants one. */
+const OBJECTS = [{ name: "sample", tcp: "127.0.0.1:389" }, { name: "sample", tool: "sample" }];
+
 /** A value that a leaf's schema takes, and that is not its default, from the schema itself. */
 export function otherValue(pattern: string, schema: z.core.$ZodType): unknown {
   const standard = z.safeParse(schema, undefined);
@@ -35,6 +38,8 @@ function candidates(schema: z.core.$ZodType, current: unknown): unknown[] {
     }
     case "array":
       return [[], ...candidates(def.element, undefined).map((item) => [item])];
+    case "object":
+      return OBJECTS.filter((object) => z.safeParse(schema, object).success);
     default:
       return [];
   }
