@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Clock } from "../core/clock.ts";
 import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
@@ -36,10 +37,17 @@ export interface HttpParts extends AuthoriseParts, OptionalParts {
   /** Asked for each request: the port is known only once it is bound. */
   readonly origins: () => OriginRules;
   readonly maxBodyBytes: () => number;
+  readonly clock: Clock;
+  /** Told of each request when it is answered; the route is null when it is none of the table. */
+  readonly count?: (route: string | null, method: string, status: number) => void;
 }
 
 /** What the listener knows of the connection that brought a request. */
 export interface Connection {
   /** The other end's address, as text. */
   readonly peer: string;
+  /** Says that the request's body is there; until then its client is one that may be slow. */
+  readonly bodyIsRead?: () => void;
+  /** Says that nothing is added any more to an answer that is made piece by piece. */
+  readonly answerIsWhole?: () => void;
 }

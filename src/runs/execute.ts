@@ -46,6 +46,8 @@ export interface AdmittedRun {
   /** Aborting it cancels the run. */
   readonly signal: AbortSignal;
   readonly onOutput?: OutputListener | undefined;
+  /** Called when the program is about to be started: a result will come, but where it cannot be started after all. */
+  readonly onStart?: (() => void) | undefined;
 }
 
 /** What a run came to: the contract's result, and a readable account of `parsed`, or null. */
@@ -90,6 +92,7 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
   logger.info("run started", { ...about, target: plan.target });
   // Arguments may hold a caller's secrets, such as a header with a token.
   logger.debug("arguments", { ...about, args: plan.args });
+  run.onStart?.();
   const limits = ceilingsOf(tool.limits, plan.timeoutMs + settings.killGraceMs, enforced.treeCeilings);
   const execution = await executor.run(
     {

@@ -6,18 +6,31 @@
 import { getLogger } from "@logtape/logtape";
 import { workerSourceFolder } from "../confinement/permissions.ts";
 import { describeConfig } from "../config/describe.ts";
-import { httpSettings, listenerSettings, mcpSettings, metricsSettings } from "../config/settings.ts";
+import {
+  connectionSettings,
+  httpSettings,
+  listenerSettings,
+  mcpSettings,
+  metricsSettings,
+} from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
+import { newId } from "../core/ids.ts";
 import { makeHttpApp } from "../http/app.ts";
+import { ConnectionKeeper } from "../http/connections.ts";
 import { originRules } from "../http/origin_check.ts";
+import { refusalProblem } from "../http/problem.ts";
+import { secured } from "../http/security_headers.ts";
 import { HttpSessions } from "../mcp/http_sessions.ts";
 import { McpService } from "../mcp/service.ts";
+import { HttpMetrics } from "../metrics/http_metrics.ts";
 import { renderMetrics } from "../metrics/text_format.ts";
 import { RateLimiter } from "../resilience/rate_limiter.ts";
 import { parseAddress } from "../policy/address.ts";
 import { EXIT, Exit, type Io } from "../core/exit.ts";
 import type { Engine } from "./engine.ts";
+import { HttpServer } from "./http_server.ts";
 import type { Listener } from "./listener.ts";
+import { connectionServer } from "./serve_connection.ts";
 
 /** Wrong tokens: ten at once from one address, then one in five seconds. */
 const WRONG_TOKENS = { perSecond: 0.2, burst: 10, maxKeys: 1000 } as const;
@@ -65,13 +78,37 @@ export function listenHttp(
     },
     metrics: () =>
       metricsSettings(inEffect.setup.config).metricsEnabled ? renderMetrics(engine.metrics) : null,
+    clock: systemClock,
+    count: (route, method, status) => metrics.answered(route, method, status),
   });
-  const serve = async (request: Request, { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>) => {
-    await sealed;
-    return await app.fetch(request, { peer: remoteAddr.hostname });
-  };
-  const http = bind(host, port, serve, io);
-  port = http.addr.port;
+  const keeper: ConnectionKeeper = new ConnectionKeeper(
+    systemClock,
+    () => connectionSettings(inEffect.setup.config).maxConnections,
+    { closed: (reason) => metrics.closed(reason), refused: () => metrics.refused() },
+  );
+  const metrics = new HttpMetrics(engine.metrics, () => keeper.open);
+  const serveConnection = connectionServer();
+  if (serveConnection === null) {
+    io.stderr(`${NOT_TO_BE_HAD}\n`);
+    throw new Exit(EXIT.usage);
+  }
+  const listener = bind(host, port, io);
+  port = listener.addr.port;
+  const http = new HttpServer({
+    listener,
+    serveConnection,
+    keeper,
+    handler: async (request, connection) => {
+      await sealed;
+      return await app.fetch(request, connection);
+    },
+    tooManyAtOnce,
+    onError: (error) => {
+      logger.error("internal error", { error: String(error) });
+      return secured(new Response("internal error\n", { status: 500 }));
+    },
+    clock: systemClock,
+  });
   engine.listens({ address: parseAddress(host)!, port });
   return {
     place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
@@ -109,22 +146,21 @@ const MAY_LISTEN = workerSourceFolder() === null
   ? "this executable may listen on loopback only; put a proxy in front of it, or start from source"
   : "start with the flags that `bulkhead permissions --transport http` prints";
 
-function bind(
-  hostname: string,
-  port: number,
-  handler: Deno.ServeHandler<Deno.NetAddr>,
-  io: Io,
-): Deno.HttpServer<Deno.NetAddr> {
+const NOT_TO_BE_HAD = `cannot serve HTTP: Deno ${Deno.version.deno} does not let connections be limited; ` +
+  "use the executable, which brings its own Deno, or another version of Deno";
+
+function tooManyAtOnce(): Response {
+  return secured(refusalProblem({
+    condition: "rate_limited",
+    error: "too many requests at once on one connection",
+    remedy: "Wait for answers, or open another connection.",
+    retryAfterSec: 1,
+  }, newId()));
+}
+
+function bind(hostname: string, port: number, io: Io): Deno.TcpListener {
   try {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen: () => {},
-      onError: (error) => {
-        logger.error("internal error", { error: String(error) });
-        return new Response("internal error\n", { status: 500 });
-      },
-    }, handler);
+    return Deno.listen({ hostname, port });
   } catch (error) {
     const why = error instanceof Deno.errors.AddrInUse
       ? "the port is in use; choose another with --port, or 0 for a free one"
