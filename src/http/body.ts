@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { Context } from "hono";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { TIMES } from "./connections.ts";
+import type { Connection } from "./parts.ts";
 
 /** Why there is no body, and what to do. */
 export interface NoBody {
@@ -25,6 +27,15 @@ export interface BodyTime {
 
 /** The first room for a body of unknown length, in bytes. */
 const FIRST_ROOM_BYTES = 4096;
+
+/** {@link readJsonBody} for a request that is served; its connection learns what has become of the body. */
+export async function readBodyOf(context: Context, maxBytes: number, ifEmpty?: object): Promise<BodyReading> {
+  const body = await readJsonBody(context.req.raw, maxBytes, ifEmpty);
+  const connection: Connection | undefined = context.env;
+  if (!body.ok && body.condition === "too_slow") connection?.bodyIsLate?.();
+  else connection?.bodyIsRead?.();
+  return body;
+}
 
 /**
  * Reads a JSON body of at most `maxBytes` bytes.

@@ -20,9 +20,11 @@ export const TIMES = {
   /** From the last piece of an answer that was made piece by piece until the client has taken it. */
   sendMs: 75_000,
   /** How old a phase is at least when its connection is closed to make room: a request may be on its way already. */
-  roomAfterMs: 500,
+  roomAfterMs: 100,
   /** The same while a body arrives: an honest one is there by then. */
   roomAfterReceivingMs: 5_000,
+  /** How long a connection of which no more is wanted may take to be closed by its client. */
+  spentMs: 1_000,
   /** How often it is looked who is overdue. */
   lookEveryMs: 1_000,
   /** How long fewer connections are kept after the process has run out of files. */
@@ -36,7 +38,13 @@ const SHARE_TO_CLOSE = 1 / 8;
 const LEAST_KEPT = 16;
 
 /** Why a connection was closed from this side before its client was done. */
-export type CloseReason = "header_timeout" | "idle_timeout" | "send_timeout" | "room" | "shortage";
+export type CloseReason =
+  | "header_timeout"
+  | "body_timeout"
+  | "idle_timeout"
+  | "send_timeout"
+  | "room"
+  | "shortage";
 
 /** Told of what the keeper does. */
 export interface ConnectionEvents {
@@ -69,6 +77,18 @@ export class ConnectionKeeper {
   /** How many there are. */
   get open(): number {
     return this.#connections.size;
+  }
+
+  /**
+   * How long the next connection should wait before it is taken, in milliseconds: when many come at once, those that have
+   * only just come are not closed for it, and a moment later one of them may be.
+   */
+  get roomInMs(): number {
+    if (this.open < this.#limit()) return 0;
+    const nowMs = this.#clock.now();
+    let least = Infinity;
+    for (const connection of this.#connections) least = Math.min(least, connection.expendableInMs(nowMs));
+    return least === Infinity ? 0 : least;
   }
 
   /**
@@ -124,7 +144,7 @@ export class ConnectionKeeper {
   #expendable(): KeptConnection[] {
     const nowMs = this.#clock.now();
     const crowd = ({ peer }: KeptConnection) => this.#byPeer.get(peer) ?? 0;
-    return [...this.#connections].filter((one) => one.isExpendable(nowMs)).sort((a, b) =>
+    return [...this.#connections].filter((one) => one.expendableInMs(nowMs) === 0).sort((a, b) =>
       Number(a.phase === "receiving") - Number(b.phase === "receiving") || crowd(b) - crowd(a) ||
       a.sinceMs - b.sinceMs
     );
@@ -167,6 +187,7 @@ export class KeptConnection {
   readonly #requests = new Set<KeptRequest>();
   #sinceMs: number;
   #hadRequest = false;
+  #isSpent = false;
   #isGone = false;
 
   constructor(peer: string, close: () => void, clock: Clock, onGone: (connection: KeptConnection) => void) {
@@ -198,8 +219,9 @@ export class KeptConnection {
   begin(hasBody: boolean): KeptRequest | null {
     if (this.#requests.size >= MAX_REQUESTS_AT_ONCE) return null;
     this.#hadRequest = true;
-    const request = new KeptRequest(hasBody, this.#clock, () => {
+    const request = new KeptRequest(hasBody, this.#clock, (isSpent) => {
       this.#requests.delete(request);
+      if (isSpent) this.#isSpent = true;
       this.#sinceMs = this.#clock.now();
     });
     this.#requests.add(request);
@@ -219,12 +241,15 @@ export class KeptConnection {
     this.#onGone(this);
   }
 
-  /** Whether nothing is lost that matters when it is closed: at that time it waits, or its client is slow. */
-  isExpendable(nowMs: number): boolean {
+  /**
+   * How long from then it may be closed to make room, because nothing is lost that matters: it waits, or its client is
+   * slow. Infinity where that is not in sight.
+   */
+  expendableInMs(nowMs: number): number {
     const { phase } = this;
     const forMs = nowMs - this.sinceMs;
-    if (phase === "waiting") return forMs >= TIMES.roomAfterMs;
-    return phase === "receiving" && forMs >= TIMES.roomAfterReceivingMs;
+    if (phase === "waiting") return Math.max(0, TIMES.roomAfterMs - forMs);
+    return phase === "receiving" && forMs >= TIMES.roomAfterReceivingMs ? 0 : Infinity;
   }
 
   /** Why it is to be closed at that time, or null. */
@@ -233,6 +258,7 @@ export class KeptConnection {
     const forMs = nowMs - this.sinceMs;
     if (phase === "sending") return forMs >= TIMES.sendMs ? "send_timeout" : null;
     if (phase !== "waiting") return null;
+    if (this.#isSpent) return forMs >= TIMES.spentMs ? "body_timeout" : null;
     if (this.#hadRequest) return forMs >= TIMES.nextHeaderMs ? "idle_timeout" : null;
     return forMs >= TIMES.firstHeaderMs ? "header_timeout" : null;
   }
@@ -241,11 +267,12 @@ export class KeptConnection {
 /** One request on a connection, from the end of its header until its answer is handed over. */
 export class KeptRequest {
   readonly #clock: Clock;
-  readonly #onEnd: () => void;
+  readonly #onEnd: (isSpent: boolean) => void;
+  #isSpent = false;
   #phase: Exclude<Phase, "waiting">;
   #sinceMs: number;
 
-  constructor(hasBody: boolean, clock: Clock, onEnd: () => void) {
+  constructor(hasBody: boolean, clock: Clock, onEnd: (isSpent: boolean) => void) {
     this.#clock = clock;
     this.#onEnd = onEnd;
     this.#phase = hasBody ? "receiving" : "answering";
@@ -267,6 +294,11 @@ export class KeptRequest {
     if (this.#phase === "receiving") this.#go("answering");
   }
 
+  /** Its body is not waited for any longer: the rest may come at any time, so the connection is of no more use. */
+  late(): void {
+    this.#isSpent = true;
+  }
+
   /** Nothing is added any more to an answer that is made piece by piece. */
   sending(): void {
     this.#go("sending");
@@ -274,7 +306,7 @@ export class KeptRequest {
 
   /** Its answer is handed over, or it will not be. */
   ended(): void {
-    this.#onEnd();
+    this.#onEnd(this.#isSpent);
   }
 
   #go(phase: Exclude<Phase, "waiting">): void {

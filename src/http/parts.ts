@@ -48,6 +48,8 @@ export interface Connection {
   readonly peer: string;
   /** Says that the request's body is there; until then its client is one that may be slow. */
   readonly bodyIsRead?: () => void;
+  /** Says that the body is not waited for any longer: nothing else can be asked on this connection. */
+  readonly bodyIsLate?: () => void;
   /** Says that nothing is added any more to an answer that is made piece by piece. */
   readonly answerIsWhole?: () => void;
 }

@@ -12,7 +12,7 @@ import type { RunRequest } from "../runs/plan.ts";
 import type { Step } from "../runs/step.ts";
 import { findTool, type ToolboxEntry } from "../runs/toolbox.ts";
 import type { Caller } from "./authorise.ts";
-import { readJsonBody } from "./body.ts";
+import { readBodyOf } from "./body.ts";
 import { heldBody, HOLD_AFTER_MS } from "./held_answer.ts";
 import type { Connection, HttpParts, ToolAdmin } from "./parts.ts";
 import { problem, refusalProblem } from "./problem.ts";
@@ -95,8 +95,7 @@ async function readObject(
 ): Promise<
   { readonly ok: true; readonly value: object } | { readonly ok: false; readonly response: Response }
 > {
-  const body = await readJsonBody(context.req.raw, maxBytes, ifEmpty);
-  connectionOf(context)?.bodyIsRead?.();
+  const body = await readBodyOf(context, maxBytes, ifEmpty);
   if (!body.ok) {
     const { condition, error, remedy } = body;
     if (condition === "too_slow") return { ok: false, response: tooSlow(error, remedy) };
@@ -110,7 +109,6 @@ async function readObject(
   return { ok: false, response: badBody("the body is not an object", example) };
 }
 
-/** The rest of the body may come at any time, so nothing else can be asked on that connection. */
 function tooSlow(detail: string, remedy: string): Response {
   return problem(
     { status: 408, title: "The body came too slowly", detail, errorType: null, remedy },

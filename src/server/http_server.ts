@@ -69,12 +69,15 @@ export class HttpServer {
   }
 
   async #acceptAll(): Promise<void> {
-    const { listener, clock, keeper } = this.#parts;
+    const { listener, keeper } = this.#parts;
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
       try {
         const connection = await listener.accept();
         pauseMs = FIRST_PAUSE_MS;
+        // Others wait meanwhile where the system keeps them.
+        const { roomInMs } = keeper;
+        if (roomInMs > 0) await this.#pause(roomInMs);
         this.#take(connection);
       } catch (error) {
         if (this.#isClosing || error instanceof Deno.errors.BadResource) return;
@@ -86,10 +89,14 @@ export class HttpServer {
             remedy: "raise the limit of open files (ulimit -n), or lower server.max_connections",
           }),
         });
-        await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+        await this.#pause(pauseMs);
         pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
       }
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#parts.clock.after(ms, resolve));
   }
 
   #take(connection: Deno.TcpConn): void {
@@ -109,6 +116,7 @@ export class HttpServer {
       return await handler(request, {
         peer,
         bodyIsRead: () => began.received(),
+        bodyIsLate: () => began.late(),
         answerIsWhole: () => began.sending(),
       });
     };
