@@ -50,8 +50,6 @@ export class HttpMetrics {
     for (const metric of [connections, this.#refused, this.#closed, this.#requests]) {
       registry.register(metric);
     }
-    // A series that appears with its first event shows no increase for it.
-    this.#refused.inc({}, 0);
   }
 
   /** A connection was not taken. */
