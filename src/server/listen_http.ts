@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { openFileLimit } from "../confinement/machine.ts";
 import { workerSourceFolder } from "../confinement/permissions.ts";
 import { describeConfig } from "../config/describe.ts";
 import {
@@ -12,10 +13,12 @@ import {
   listenerSettings,
   mcpSettings,
   metricsSettings,
+  pipelineSettings,
 } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import { makeHttpApp } from "../http/app.ts";
+import { connectionLimit } from "../http/connection_limit.ts";
 import { ConnectionKeeper } from "../http/connections.ts";
 import { originRules } from "../http/origin_check.ts";
 import { refusalProblem } from "../http/problem.ts";
@@ -81,9 +84,26 @@ export function listenHttp(
     clock: systemClock,
     count: (route, method, status) => metrics.answered(route, method, status),
   });
+  const openFiles = openFileLimit();
+  const wanted = () => connectionSettings(inEffect.setup.config).maxConnections;
+  const limit = () =>
+    connectionLimit(wanted(), openFiles, {
+      tools: [...engine.toolbox.values()].filter(({ executor }) => executor !== null).length,
+      runs: pipelineSettings(inEffect.setup.config).maxConcurrency,
+    });
+  if (limit() < wanted()) {
+    logger.warn(
+      "fewer connections than server.max_connections are taken: the limit of open files is too low",
+      {
+        connections: limit(),
+        open_files: openFiles,
+        remedy: "raise the limit (ulimit -n), or lower server.max_connections",
+      },
+    );
+  }
   const keeper: ConnectionKeeper = new ConnectionKeeper(
     systemClock,
-    () => connectionSettings(inEffect.setup.config).maxConnections,
+    limit,
     { closed: (reason) => metrics.closed(reason), refused: () => metrics.refused() },
   );
   const metrics = new HttpMetrics(engine.metrics, () => keeper.open);
