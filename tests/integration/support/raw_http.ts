@@ -23,10 +23,14 @@ export async function say(url: string, text: string): Promise<Deno.TcpConn> {
 }
 
 /**
- * What comes until the server closes the connection, or until it has been silent for so long, in milliseconds. The
- * connection is closed then.
+ * What comes until the server closes the connection, has been silent for so long, in milliseconds, or has said enough.
+ * The connection is closed then.
  */
-export async function listen(connection: Deno.TcpConn, silentMs = 10_000): Promise<string> {
+export async function listen(
+  connection: Deno.TcpConn,
+  silentMs = 10_000,
+  isEnough: (heard: string) => boolean = () => false,
+): Promise<string> {
   let heard = "";
   const buffer = new Uint8Array(65_536);
   const decoder = new TextDecoder("latin1");
@@ -40,6 +44,7 @@ export async function listen(connection: Deno.TcpConn, silentMs = 10_000): Promi
     stopWaiting();
     if (length === null) break;
     heard += decoder.decode(buffer.subarray(0, length));
+    if (isEnough(heard)) break;
   }
   close(connection);
   return heard;
@@ -57,6 +62,11 @@ export function close(connection: Deno.TcpConn): void {
 /** Sends a request, and gives the whole answer. */
 export async function exchange(url: string, text: string): Promise<string> {
   return await listen(await say(url, text));
+}
+
+/** Sends a request, and gives the beginning of the answer with its whole header: the rest may be a stream. */
+export async function exchangeHeader(url: string, text: string): Promise<string> {
+  return await listen(await say(url, text), 10_000, (heard) => heard.includes("\r\n\r\n"));
 }
 
 /** The status of an answer, or 0 when there is none. */
