@@ -14,7 +14,7 @@ import { peerName } from "./peer.ts";
 import { methodNotAllowed, notFound, problem } from "./problem.ts";
 import { NO_QUERY, readQuery } from "./query.ts";
 import type { Route } from "./route.ts";
-import { ROUTES } from "./routes.ts";
+import { routesOf } from "./routes.ts";
 
 /** The service. A request is handed over together with its {@link Connection}. */
 export type HttpApp = Hono<{ Bindings: Connection }>;
@@ -26,7 +26,7 @@ const logger = getLogger(["bulkhead", "http"]);
 /** Makes the service; it can be asked without a socket. */
 export function makeHttpApp(parts: HttpParts): HttpApp {
   const app: HttpApp = new Hono<{ Bindings: Connection }>();
-  const routes = ROUTES.filter(({ needs }) => needs === undefined || parts[needs] !== undefined);
+  const routes = routesOf(parts);
 
   app.use(async (context, next) => {
     const refused = checkOrigin(context.req.raw, parts.origins());
