@@ -25,6 +25,7 @@ import {
   type RunContext,
 } from "../../src/runs/pipeline.ts";
 import type { RunRequest } from "../../src/runs/plan.ts";
+import type { RunObserver } from "../../src/runs/run_observer.ts";
 import { Registry } from "../../src/runs/registry.ts";
 import type { Executor, Toolbox, ToolState } from "../../src/runs/toolbox.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -157,6 +158,8 @@ export interface EngineOptions {
   readonly lookups?: Partial<Lookups>;
   /** Whether a client may still run tools; without it everyone may. */
   readonly mayRun?: (client: string) => boolean;
+  /** Told of runs. */
+  readonly observers?: readonly RunObserver[];
   /** By tool name. */
   readonly disabled?: readonly string[];
   readonly availability?: Readonly<Record<string, Availability>>;
@@ -228,6 +231,7 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     lookups: { ...NO_LOOKUPS, ...options.lookups },
     enforced: options.enforced ?? (() => Promise.resolve({ tier: "basic", treeCeilings: [] })),
     record: (answered) => void recorded.push(answered),
+    observers: options.observers ?? [],
     clock,
   });
   return {
