@@ -16,6 +16,7 @@ import { Approver, type IntrusiveSettings, type LeaveOfCaller } from "./approval
 import { type Enforced, execute, type ExecutionSettings, type ReportedRun } from "./execute.ts";
 import { type Lookups, planWithLookups } from "./lookups.ts";
 import type { Plan, RunRequest } from "./plan.ts";
+import type { RunObserver } from "./run_observer.ts";
 import { no, type Step } from "./step.ts";
 import {
   disablement,
@@ -50,6 +51,8 @@ export interface PipelineParts {
   readonly enforced: () => Promise<Enforced>;
   /** Told of each request when it is answered: exactly once, whatever came of it. */
   readonly record: (answered: AnsweredRequest) => void;
+  /** Told of each run whose program is started, in this order. */
+  readonly observers: readonly RunObserver[];
   readonly clock: Clock;
 }
 
@@ -188,8 +191,11 @@ export class Pipeline {
         enforced: this.#parts.enforced,
         admission,
         correlationId,
+        client: context.client,
         signal,
         onOutput: context.onOutput,
+        observers: this.#parts.observers,
+        clock: this.#parts.clock,
       });
     } finally {
       admission.release();

@@ -144,6 +144,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       return { tier, treeCeilings: kernel?.cgroup ?? [] };
     },
     record: (answered) => measure(runMetrics, answered),
+    observers: [],
   });
   return {
     inEffect,
