@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { type Context, Hono } from "hono";
+import { FailedRequest } from "../core/failed_request.ts";
 import { newId } from "../core/ids.ts";
 import { quote } from "../core/text.ts";
 import { authorise } from "./authorise.ts";
@@ -60,15 +61,15 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
   );
 
   app.onError((error) => {
-    const correlationId = newId();
-    logger.error("internal error", { correlation_id: correlationId, error: error.stack ?? error.message });
+    const about = { correlation_id: newId(), ...FailedRequest.about(error) };
+    logger.error("internal error", about);
     return problem({
       status: 500,
       title: "Internal error",
       detail: "the server failed to answer; its log has the details",
       errorType: "unknown",
       remedy: "Report it with the correlation id.",
-    }, correlationId);
+    }, about.correlation_id);
   });
 
   return app;
