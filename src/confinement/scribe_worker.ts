@@ -5,6 +5,7 @@
  *
  * @module
  */
+import "./quiet_thread.ts";
 import {
   type FromScribe,
   isToScribe,

@@ -24,7 +24,10 @@ export const MCP_ANSWERS: Route["answers"] = {
   400: { description: "No JSON, no JSON-RPC, or no session", content: "application/json" },
   404: { description: "There is no such session", content: "application/json" },
   406: { description: "The client does not take what is sent", content: "application/json" },
+  409: { description: "The session has such a stream already", content: "application/json" },
   413: { description: "The body is too large", content: "application/json" },
+  415: { description: "The body is not JSON", content: "application/json" },
+  503: { description: "All sessions are in use, or the server is stopping", content: "application/json" },
 };
 
 /** Hands a request over to its caller's sessions. */

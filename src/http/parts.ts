@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ConfigDescription } from "../config/describe.ts";
 import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
@@ -23,8 +24,8 @@ export interface OptionalParts {
   readonly admin?: ToolAdmin;
   /** Prometheus' text format; null while metrics are switched off. */
   readonly metrics?: () => string | null;
-  /** The effective configuration, without secrets, to be sent as JSON. */
-  readonly config?: () => unknown;
+  /** The effective configuration, without secrets. */
+  readonly config?: () => ConfigDescription;
 }
 
 /** What the service stands on. */

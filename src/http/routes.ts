@@ -4,6 +4,7 @@
  * @module
  */
 import type { Context } from "hono";
+import { configDescriptionSchema } from "../config/describe.ts";
 import { REFUSAL_ANSWERS, type RefusalCondition } from "../core/refusal.ts";
 import { runResultSchema } from "../core/result.ts";
 import { escapeControlsInJson } from "../core/text.ts";
@@ -11,10 +12,11 @@ import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
 import { toolInformationSchema } from "../runs/tool_schema.ts";
 import { MCP_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
-import type { HttpParts } from "./parts.ts";
+import { openApiDocument } from "./openapi.ts";
+import type { HttpParts, OptionalParts } from "./parts.ts";
 import { notFound } from "./problem.ts";
 import type { Route } from "./route.ts";
-import { configSchema, emptySchema, problemSchema, toolListSchema } from "./schemas.ts";
+import { emptySchema, openApiSchema, problemSchema, toolListSchema } from "./schemas.ts";
 import { changeTool, executeTool, listTools, showTool } from "./tool_routes.ts";
 
 const stateChange = {
@@ -127,10 +129,23 @@ export const ROUTES: readonly Route[] = [
     summary: "The effective configuration, without secrets, each value with its source",
     scope: "read",
     needs: "config",
-    answers: { 200: { description: "The configuration", content: configSchema } },
+    answers: { 200: { description: "The configuration", content: configDescriptionSchema } },
     answer: showConfig,
   },
+  {
+    path: "/openapi.json",
+    methods: ["GET"],
+    summary: "This description, OpenAPI 3.1",
+    scope: "read",
+    answers: { 200: { description: "The description", content: openApiSchema } },
+    answer: showOpenApi,
+  },
 ];
+
+/** The routes that a service with these parts has. */
+export function routesOf(parts: OptionalParts): readonly Route[] {
+  return ROUTES.filter(({ needs }) => needs === undefined || parts[needs] !== undefined);
+}
 
 function readiness(context: Context, { pipeline }: HttpParts): Response {
   return pipeline.admitting ? context.text("ready\n") : context.text("stopping\n", 503);
@@ -145,6 +160,18 @@ function showMetrics(_context: Context, { metrics }: HttpParts): Response {
 }
 
 function showConfig(_context: Context, { config }: HttpParts): Response {
-  const headers = { "content-type": "application/json" };
-  return new Response(escapeControlsInJson(JSON.stringify(config?.())), { headers });
+  return json(JSON.stringify(config?.()));
+}
+
+/** The document of each service: what a service has does not change. */
+const documents = new WeakMap<HttpParts, string>();
+
+function showOpenApi(_context: Context, parts: HttpParts): Response {
+  const document = documents.get(parts) ?? JSON.stringify(openApiDocument(routesOf(parts)));
+  documents.set(parts, document);
+  return json(document);
+}
+
+function json(text: string): Response {
+  return new Response(escapeControlsInJson(text), { headers: { "content-type": "application/json" } });
 }
