@@ -12,6 +12,7 @@ import { configDescriptionSchema } from "../config/describe.ts";
 import { REFUSAL_ANSWERS } from "../core/refusal.ts";
 import { runResultSchema } from "../core/result.ts";
 import { VERSION } from "../core/version.ts";
+import { healthAnswerSchema } from "../health/summary_schema.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
 import { breakerInformationSchema, toolInformationSchema } from "../runs/tool_schema.ts";
 import type { AnswerHeader, Route, RouteAnswer } from "./route.ts";
@@ -29,6 +30,7 @@ const NAMED: ReadonlyMap<z.ZodType, string> = new Map<z.ZodType, string>([
   [runRequestSchema, "RunRequest"],
   [runResultSchema, "RunResult"],
   [configDescriptionSchema, "Configuration"],
+  [healthAnswerSchema, "Health"],
   [emptySchema, "Nothing"],
 ]);
 

@@ -64,12 +64,22 @@ export type Answerer = (
   caller: Caller,
 ) => Response | Promise<Response>;
 
-/** A route that answers anyone, and one that takes a scope. */
+/** A route that answers anyone, one that tells more to who has a scope, and one that takes a scope. */
 export type Route =
   & RouteBasics
   & ({
     readonly scope: null;
+    readonly details?: undefined;
     readonly answer: (context: Context, parts: HttpParts) => Response | Promise<Response>;
+  } | {
+    readonly scope: null;
+    /** The scope with which the answer has its details. */
+    readonly details: Scope;
+    readonly answer: (
+      context: Context,
+      parts: HttpParts,
+      hasDetails: boolean,
+    ) => Response | Promise<Response>;
   } | {
     readonly scope: Scope;
     readonly answer: Answerer;

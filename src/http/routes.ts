@@ -11,6 +11,8 @@ import { escapeControlsInJson } from "../core/text.ts";
 import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
 import { toolInformationSchema } from "../runs/tool_schema.ts";
+import { healthAnswerSchema } from "../health/summary_schema.ts";
+import { liveness, readiness, showHealth } from "./health_route.ts";
 import { MCP_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { HttpParts, OptionalParts } from "./parts.ts";
@@ -48,7 +50,7 @@ export const ROUTES: readonly Route[] = [
     scope: null,
     query: "ignored",
     answers: { 200: { description: "It is", content: "text/plain" } },
-    answer: (context) => context.text("ok\n"),
+    answer: liveness,
   },
   {
     path: "/readyz",
@@ -58,9 +60,28 @@ export const ROUTES: readonly Route[] = [
     query: "ignored",
     answers: {
       200: { description: "It does", content: "text/plain" },
-      503: { description: "It is stopping", content: "text/plain" },
+      503: { description: "It is stopping, or cannot confine what it runs", content: "text/plain" },
     },
     answer: readiness,
+  },
+  {
+    path: "/health",
+    methods: ["GET"],
+    summary: "How well the server is, by its latest round of checks",
+    description: "Whoever does not have the scope read is told the status alone.",
+    scope: null,
+    details: "read",
+    needs: "health",
+    query: "ignored",
+    answers: {
+      200: { description: "It is healthy", content: healthAnswerSchema },
+      207: {
+        description: "It is degraded: some things are not as they should be",
+        content: healthAnswerSchema,
+      },
+      503: { description: "It is unhealthy, or stopping", content: healthAnswerSchema },
+    },
+    answer: showHealth,
   },
   {
     path: "/tools",
@@ -145,10 +166,6 @@ export const ROUTES: readonly Route[] = [
 /** The routes that a service with these parts has. */
 export function routesOf(parts: OptionalParts): readonly Route[] {
   return ROUTES.filter(({ needs }) => needs === undefined || parts[needs] !== undefined);
-}
-
-function readiness(context: Context, { pipeline }: HttpParts): Response {
-  return pipeline.admitting ? context.text("ready\n") : context.text("stopping\n", 503);
 }
 
 function showMetrics(_context: Context, { metrics }: HttpParts): Response {
