@@ -95,7 +95,7 @@ function operationId(route: Route, method: string): string {
 }
 
 function operation(route: Route, method: Route["methods"][number], schemas: Schemas): Json {
-  const { summary, description, scope, body } = route;
+  const { summary, description, body } = route;
   const parameters = [...pathParameters(route), ...queryParameters(route)];
   return {
     operationId: operationId(route, method),
@@ -113,8 +113,14 @@ function operation(route: Route, method: Route["methods"][number], schemas: Sche
       [...answersOf(route)].sort(([a], [b]) => a - b)
         .map(([status, answers]) => [String(status), response(answers, schemas)]),
     ),
-    security: scope === null ? [] : [{ bearer: [scope] }],
+    security: securityOf(route),
   };
+}
+
+/** What is needed; an empty alternative is none. */
+function securityOf({ scope, details }: Route): Json[] {
+  if (scope !== null) return [{ bearer: [scope] }];
+  return details === undefined ? [] : [{}, { bearer: [details] }];
 }
 
 function pathParameters({ path }: Route): Json[] {

@@ -82,12 +82,13 @@ export type Route =
     ) => Response | Promise<Response>;
   } | {
     readonly scope: Scope;
+    readonly details?: undefined;
     readonly answer: Answerer;
   });
 
 /**
  * The part of a route that has a query: its schema, and an answerer that is handed what the schema made of it. A query
- * that the schema does not take is answered with 400. Values are text; `z.coerce` makes numbers of them.
+ * that the schema does not take is answered with 400. Values are text; `wholeNumber` makes numbers of them.
  *
  * @example
  * ```ts

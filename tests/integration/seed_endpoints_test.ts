@@ -57,6 +57,18 @@ Deno.test("the first design's endpoints answer its requests", async (test) => {
   await using server = await startHttp(argumentsFor(folder, "auth: { tokens_file: tokens }\n"));
   const { url } = server;
 
+  await test.step("GET /health", async () => {
+    const { status, body } = await curl(`${url}/health`);
+    assert.equal(status, { healthy: 200, degraded: 207, unhealthy: 503 }[body.status as string]);
+    assert(Math.abs(Date.parse(body.timestamp) - Date.now()) < 120_000, body.timestamp);
+    assert.equal(body.transport, "http");
+    // One entry for each check, by its name.
+    assert(Object.keys(body.checks).length > 0);
+    for (const [name, check] of Object.entries<{ readonly status: string }>(body.checks)) {
+      assert(["healthy", "degraded", "unhealthy"].includes(check.status), name);
+    }
+  });
+
   await test.step("GET /tools", async () => {
     const { status, type, body } = await curl(`${url}/tools`);
     assert.deepEqual([status, type, Object.keys(body)], [200, "application/json", ["tools"]]);
