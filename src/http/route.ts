@@ -26,12 +26,18 @@ export interface RouteAnswer {
   readonly headers?: readonly AnswerHeader[];
 }
 
+/** The methods that routes have. HEAD is answered like GET. */
+export type Method = "GET" | "POST" | "DELETE";
+
+/** Answers by status. */
+export type Answers = Readonly<Record<number, RouteAnswer>>;
+
 /** What all routes have. */
 interface RouteBasics {
   /** Parts of the path that differ are written `{name}`; `src/http/openapi.ts` describes each. */
   readonly path: string;
-  /** In the order in which a refusal names them. HEAD is answered like GET. */
-  readonly methods: readonly ("GET" | "POST" | "DELETE")[];
+  /** In the order in which a refusal names them. */
+  readonly methods: readonly Method[];
   /** What it is for, in a few words without a full stop. */
   readonly summary: string;
   /** What its users should know beside that. */
@@ -52,7 +58,9 @@ interface RouteBasics {
    * Its own answers by status. What follows from the rest of the route is not repeated here: refusals for want of a
    * token, a scope, a right Host, Origin, method, query or body, too many wrong tokens, and errors of the server.
    */
-  readonly answers: Readonly<Record<number, RouteAnswer>>;
+  readonly answers: Answers;
+  /** The own answers to a method that is answered otherwise, in place of {@link answers}. */
+  readonly answersTo?: Readonly<Partial<Record<Method, Answers>>>;
   /** Its refusals, each of which is answered as the contract's table of outcomes says. */
   readonly refusals?: readonly RefusalCondition[];
 }
