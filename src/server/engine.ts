@@ -154,6 +154,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       return { tier, treeCeilings: kernel?.cgroup ?? [] };
     },
     record: (answered) => measure(runMetrics, answered),
+    observers: [],
   });
   const health = new ServerHealth({
     toolbox: registry.tools,
