@@ -38,6 +38,7 @@ const WORKERS = [
   { source: "src/confinement/warden_worker.ts", bundle: `${BUILD}/warden_worker.js` },
   { source: "src/confinement/undertaker_worker.ts", bundle: `${BUILD}/undertaker_worker.js` },
   { source: "src/confinement/scribe_worker.ts", bundle: `${BUILD}/scribe_worker.js` },
+  { source: "src/confinement/prober_worker.ts", bundle: `${BUILD}/prober_worker.js` },
   { source: "src/confinement/proof_worker.ts", bundle: `${BUILD}/proof_worker.js` },
 ];
 
