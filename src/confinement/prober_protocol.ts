@@ -4,7 +4,16 @@
  *
  * @module
  */
-import { count, hasExactly, listOf, matching, messageCheck, orNull, text, wholeCount } from "./message_table.ts";
+import {
+  count,
+  hasExactly,
+  listOf,
+  matching,
+  messageCheck,
+  orNull,
+  text,
+  wholeCount,
+} from "./message_table.ts";
 
 /** A service that may be asked whether it is there. */
 export interface Service {

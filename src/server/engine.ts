@@ -7,12 +7,14 @@ import { getLogger } from "@logtape/logtape";
 import type { Availability } from "../catalog/availability.ts";
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
-import { confinementSettings, folderSettings, logSettings } from "../config/settings.ts";
+import { confinementSettings, folderSettings, logSettings, ownCheckSettings } from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
+import { serviceOf } from "../confinement/services.ts";
 import { systemClock } from "../core/clock.ts";
+import type { HealthCheck } from "../health/check.ts";
 import { mayStill } from "../http/authorise.ts";
 import type { Tokens } from "../http/tokens.ts";
 import { type LogSettings, setUpLogging, standardError } from "../logging/setup.ts";
@@ -30,6 +32,7 @@ import { changedTools, isOtherResolver } from "./changed_programs.ts";
 import { InEffect } from "./in_effect.ts";
 import { findResolver, type FoundResolver } from "./find_resolver.ts";
 import { commandFolders, findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
+import { OwnChecks } from "./own_checks.ts";
 import type { Setup } from "./setup.ts";
 import { machineOfNow } from "./system.ts";
 
@@ -45,6 +48,8 @@ export interface Engine {
   readonly found: Found;
   /** What was found out about this process while that was permitted. */
   readonly self: SelfFacts;
+  /** The checks of health that the configuration adds, as it has them now. */
+  ownChecks(): readonly HealthCheck[];
   /** Has another level or format of the log take effect, on standard error and in the log file. */
   setUpLogging(settings: LogSettings): void;
   /** Says where the server itself listens: nothing is aimed there. */
@@ -145,6 +150,8 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     },
     record: (answered) => measure(runMetrics, answered),
   });
+  // One run alone is nobody's to watch.
+  const ownChecks = only === null ? new OwnChecks(setup, pipeline) : null;
   return {
     inEffect,
     registry,
@@ -156,6 +163,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       return found;
     },
     self,
+    ownChecks: () => ownChecks?.all ?? [],
     setUpLogging: logAs,
     listens(endpoint) {
       ownListener = endpoint;
@@ -163,6 +171,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     apply(next, nextTokens, foundNow, changed) {
       const before = found;
       found = foundNow;
+      if (next !== inEffect.setup) ownChecks?.apply(next);
       inEffect.replace(next, nextTokens);
       const others = changedTools(before.tools, found.tools, changed);
       registry.update(found.tools, others);
@@ -177,8 +186,9 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     },
     async seal() {
       // In an executable the workers have all that they need; sources are read with this thread's permission.
-      if (workerSourceFolder() !== null) await confinement.upright;
-      await giveUpPermissions(candidates, [...setup.readable, ...setup.writable]);
+      if (workerSourceFolder() !== null) await Promise.all([confinement.upright, ownChecks?.upright]);
+      const services = ownCheckSettings(setup.config).dependencies.map(serviceOf);
+      await giveUpPermissions(candidates, [...setup.readable, ...setup.writable], services);
     },
     async confined() {
       try {
@@ -189,7 +199,10 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         throw notConfined(error, io);
       }
     },
-    close: () => confinement.close(),
+    async close() {
+      ownChecks?.close();
+      await confinement.close();
+    },
   };
 }
 
