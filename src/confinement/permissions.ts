@@ -155,6 +155,11 @@ export function mayRun(path: string): boolean {
   return Deno.permissions.querySync({ name: "run", command: path }).state === "granted";
 }
 
+/** Whether the calling thread may connect to a place now. */
+export function mayConnect(place: Place): boolean {
+  return Deno.permissions.querySync({ name: "net", host: netGrant(place) }).state === "granted";
+}
+
 /** One thread of the running server and what it holds, for people to read. */
 export interface ThreadPermissions {
   readonly thread: string;
@@ -243,9 +248,9 @@ export const THREADS: readonly ThreadPermissions[] = [
     why:
       "It asks them whether they are there: a connection, or a GET of whose answer the status alone is read; no redirect " +
       "is followed and no proxy used. It is told of them once, when it is made, and from then on only which of them to " +
-      "ask, so that nothing a client sends can name another. They are the operator's choice, beside " +
-      "`security.allowed_targets` and not bound by it: no client can have one asked, or sees what it says. Names are " +
-      "looked up by the system's resolver, each time, in this thread.",
+      "ask, so that nothing a client sends can name another. They are the operator's own choice, beside " +
+      "`security.allowed_targets` and not bound by it; no client can name one, or see more of it than whether it is " +
+      "there. The system's resolver looks names up, in this thread, each time.",
   },
 ];
 

@@ -6,7 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { escapeLine } from "../core/text.ts";
-import { netGrant } from "./permissions.ts";
+import { mayConnect, netGrant } from "./permissions.ts";
 import { type FromProber, isFromProber, type Service, type ToProber } from "./prober_protocol.ts";
 import { PROBER_URL, proberPermissions } from "./workers.ts";
 
@@ -48,7 +48,7 @@ export class Prober {
   /** Makes the worker, with as much as the calling thread may hand on; it must hold that until {@link upright}. */
   constructor(services: readonly Service[]) {
     this.#services = services;
-    this.#granted = services.map((service) => mayConnect(netGrant(service)));
+    this.#granted = services.map(mayConnect);
     this.upright = this.#opening.promise;
     const places = services.filter((_, index) => this.#granted[index]).map(netGrant);
     this.#worker = places.length === 0 ? null : this.#make(places);
@@ -160,7 +160,3 @@ export class Prober {
 
 const TOO_LATE: Probed = { ok: false, reason: "there was no answer in the time that a check may take" };
 const STILL_GOING: Probed = { ok: false, reason: "the check before this one has not ended yet" };
-
-function mayConnect(host: string): boolean {
-  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
-}

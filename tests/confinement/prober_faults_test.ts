@@ -65,7 +65,10 @@ for (
     const going = prober.probe(0, never);
     say(message);
     assert.equal(worker.isTerminated, true);
-    assert.match(prober.death!, /^the prober is gone, and comes back only when the server is started again: it [ -~]+$/);
+    assert.match(
+      prober.death!,
+      /^the prober is gone, and comes back only when the server is started again: it [ -~]+$/,
+    );
     assert.deepEqual(await going, { ok: false, reason: prober.death });
     assert.deepEqual(await prober.probe(1, never), { ok: false, reason: prober.death });
     say({ type: "answered", service: 0, durationMs: 1, status: null });
@@ -155,7 +158,11 @@ for (
       type: "open",
       services: [{ ...SERVICES[1], http: { ...SERVICES[1]!.http, path: "/ HTTP/1.1\r\nX: y" } }],
     }], /not in the table/],
-    ["a check of what it asks", [open, { type: "check", service: 0 }, { type: "check", service: 0 }], /is asking/],
+    [
+      "a check of what it asks",
+      [open, { type: "check", service: 0 }, { type: "check", service: 0 }],
+      /is asking/,
+    ],
   ] as const
 ) {
   Deno.test(`prober: a worker that is told ${what} says so, and does nothing more`, async () => {

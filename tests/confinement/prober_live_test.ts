@@ -34,7 +34,8 @@ async function proberOf(...services: Service[]) {
 }
 
 const tcp = ({ port }: { port: number }) => serviceOf({ tcp: `127.0.0.1:${port}` });
-const http = ({ port }: { port: number }, path = "/") => serviceOf({ http: `http://127.0.0.1:${port}${path}` });
+const http = ({ port }: { port: number }, path = "/") =>
+  serviceOf({ http: `http://127.0.0.1:${port}${path}` });
 
 function reasonIn(probed: Probed): string {
   assert(!probed.ok, `it is there: ${JSON.stringify(probed)}`);
@@ -116,7 +117,9 @@ Deno.test("prober: a redirect leads nowhere, whoever is there", async () => {
 });
 
 Deno.test("prober: interim answers are passed over, and split lines put together", async () => {
-  const answer = await askHttp(answering("HTTP/1.1 1", "03 Early Hints\r\nLink: <x>", "\r\n\r\nHTTP/1.1 20", "1 C\r\n"));
+  const answer = await askHttp(
+    answering("HTTP/1.1 1", "03 Early Hints\r\nLink: <x>", "\r\n\r\nHTTP/1.1 20", "1 C\r\n"),
+  );
   assert(answer.ok);
   assert.equal(answer.status, 201);
 });
@@ -174,7 +177,9 @@ Deno.test("prober: whoever never answers, or too slowly, is given up, and its co
     using there = service(async (connection) => {
       void Promise.resolve(behaviour(connection)).catch(() => {});
       if (behaviour !== silent) return closed.resolve();
-      while (await connection.read(new Uint8Array(4096)).catch(() => null) !== null) { /* until it is closed */ }
+      while (await connection.read(new Uint8Array(4096)).catch(() => null) !== null) {
+        /* until it is closed */
+      }
       closed.resolve();
     });
     await using test = await proberOf(http(there));
@@ -197,6 +202,28 @@ async function asked(test: { ask(index: number, withinMs: number): Promise<Probe
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+Deno.test("prober: a connection that is never made is given up", async () => {
+  // A queue of two, which nobody takes from: of what comes after, the kernel hears nothing.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const waiting: Promise<Deno.TcpConn | null>[] = [];
+  const over = new AbortController();
+  for (let count = 0; count < 4; count++) {
+    waiting.push(Deno.connect({ hostname: "127.0.0.1", port, signal: over.signal }).catch(() => null));
+  }
+  try {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await using test = await proberOf(tcp({ port }));
+    for (let round = 0; round < 3; round++) {
+      assert.match(await asked(test, 0), /^there was no answer in the time/);
+    }
+  } finally {
+    over.abort();
+    listener.close();
+    for (const connection of await Promise.all(waiting)) if (connection !== null) closeQuietly(connection);
+  }
+});
 
 Deno.test("prober: a TLS handshake that never comes is given up, and what is not TLS is none", async () => {
   using mute = service(silent);
@@ -223,7 +250,10 @@ Deno.test("prober: the check before must have ended", async () => {
   const first = test.ask(0, 400);
   assert.match(reasonIn(await test.ask(0)), /the check before this one has not ended yet/);
   assert.match(reasonIn(await first), /^there was no answer in the time/);
-  assert.equal(reasonIn(await test.prober.probe(0, AbortSignal.abort())), "there was no answer in the time that a check may take");
+  assert.equal(
+    reasonIn(await test.prober.probe(0, AbortSignal.abort())),
+    "there was no answer in the time that a check may take",
+  );
 });
 
 Deno.test("prober: once it is closed nothing is asked", async () => {

@@ -11,7 +11,13 @@ const line = (status: number, reason: string, version: number, end: string) =>
   `HTTP/1.${version} ${status}${reason === "" ? "" : ` ${reason}`}${end}`;
 
 /** An interim answer: its fields are lines that are not empty. */
-const interim = fc.tuple(INTERIM, TEXT, fc.constantFrom(0, 1), END, fc.array(fc.tuple(TEXT, END), { maxLength: 3 }))
+const interim = fc.tuple(
+  INTERIM,
+  TEXT,
+  fc.constantFrom(0, 1),
+  END,
+  fc.array(fc.tuple(TEXT, END), { maxLength: 3 }),
+)
   .map(([status, reason, version, end, fields]) =>
     line(status, reason, version, end) + fields.map(([text, last]) => `x${text}${last}`).join("") + end
   );
@@ -33,12 +39,28 @@ Deno.test("status: it is found behind any interim answers, and from its line's e
 });
 
 Deno.test("status: whatever is sent, there is one answer to it, which more of the same does not change", () => {
-  const piece = fc.constantFrom("HTTP/1.", "1", "0", " ", "200", "100", "101", "OK", "\r\n", "\n", "\r", "x", "\0");
-  fc.assert(fc.property(fc.array(piece, { maxLength: 14 }), fc.array(piece, { maxLength: 4 }), (pieces, more) => {
-    const verdict = statusIn(pieces.join(""));
-    if (verdict !== "more") assert.equal(statusIn([...pieces, ...more].join("")), verdict);
-    if (typeof verdict === "number") assert(verdict >= 200 && verdict <= 599);
-  }));
+  const piece = fc.constantFrom(
+    "HTTP/1.",
+    "1",
+    "0",
+    " ",
+    "200",
+    "100",
+    "101",
+    "OK",
+    "\r\n",
+    "\n",
+    "\r",
+    "x",
+    "\0",
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 14 }), fc.array(piece, { maxLength: 4 }), (pieces, more) => {
+      const verdict = statusIn(pieces.join(""));
+      if (verdict !== "more") assert.equal(statusIn([...pieces, ...more].join("")), verdict);
+      if (typeof verdict === "number") assert(verdict >= 200 && verdict <= 599);
+    }),
+  );
 });
 
 for (

@@ -75,7 +75,10 @@ Deno.test(
     for (const args of [["--tool", "x"], ["x"], ["--output"]]) {
       const { code, stderr } = await compile(...args);
       assert.equal(code, 2, stderr);
-      assert.match(stderr, /usage: deno task compile \[--tools DIR\]\.\.\. \[--output FILE\]/);
+      assert.match(
+        stderr,
+        /usage: deno task compile \[--tools DIR\]\.\.\. \[--config FILE\] \[--output FILE\]/,
+      );
     }
   },
 );
