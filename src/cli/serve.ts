@@ -56,7 +56,10 @@ export const run: Command = async (invocation) => {
     await Promise.race([confined, signals.first]);
     // What changes once the server has said that it is ready is noticed.
     if (!signals.wereHeard) await Promise.race([keepUp(engine, signals), signals.first]);
-    if (!signals.wereHeard) announce(engine, listener);
+    if (!signals.wereHeard) {
+      announce(engine, listener);
+      engine.health.start();
+    }
     const end = await untilStopped(signals, listener, engine);
     if (end.lost === null) return EXIT.ok;
     standardError.write(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);

@@ -9,6 +9,7 @@ import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import { folderOf } from "../core/paths.ts";
 import type { FileLook, FileRead, WatchedPaths } from "./file_look.ts";
+import type { MachineReading } from "./machine_reading.ts";
 import { PendingAnswers } from "./pending_answers.ts";
 import {
   type FromScribe,
@@ -62,6 +63,9 @@ const CLOSE_MS = 1000;
 
 const CLOSING = "the scribe is closing";
 
+/** Readings have no id: there is one at a time. */
+const READING = "reading";
+
 const logger = getLogger(["bulkhead", "confinement"]);
 
 /** The scribe of a server. */
@@ -82,6 +86,7 @@ export class Scribe {
   readonly #additions = new PendingAnswers<void>();
   readonly #makings = new PendingAnswers<void>();
   readonly #inspections = new PendingAnswers<InspectedFile>();
+  readonly #readings = new PendingAnswers<MachineReading>();
   /** Resolve when something was removed, or will not be: by its id or nonce. */
   readonly #removals = new PendingAnswers<void>();
   #cancelTimer: () => void;
@@ -239,6 +244,19 @@ export class Scribe {
     await this.#reading.watch(paths, onChange);
   }
 
+  /**
+   * Reads how busy the machine is, and how full the disk of the folder of state. Whoever asks while the answer is still
+   * to come is given the same.
+   *
+   * @throws {Error} with the reason when there is no scribe to ask
+   */
+  async measure(): Promise<MachineReading> {
+    await this.opened;
+    this.#mustBeOpen();
+    if (!this.#readings.has(READING)) this.#send({ type: "measure" });
+    return await this.#readings.wait(READING);
+  }
+
   /** Appends a line, which ends in a newline, to the log file, soon. Does nothing without a log file. */
   writeLog(line: string): void {
     if (this.#options.logFile === null || this.#isClosing || this.#death !== null) return;
@@ -255,6 +273,7 @@ export class Scribe {
         };
         this.#additions.settleAll(fail);
         this.#makings.settleAll(fail);
+        this.#readings.settleAll(fail);
         this.#reading.fail(CLOSING);
         this.#cancelTimer = this.#options.clock.after(CLOSE_MS, () => this.#end("it was closed"));
         void this.#log.written().then(() => this.#send({ type: "close" }));
@@ -337,6 +356,8 @@ export class Scribe {
       case "changed":
         this.#reading.changed(message.paths);
         return true;
+      case "measured":
+        return this.#readings.resolve(READING, message.reading) || this.#isClosing;
       case "log_failed":
         logger.error("the log file cannot be written", { reason: message.reason });
         return true;
@@ -369,6 +390,7 @@ export class Scribe {
     this.#makings.settleAll(fail);
     this.#reading.fail(reason);
     this.#inspections.settleAll(fail);
+    this.#readings.settleAll(fail);
     this.#removals.settleAll(({ resolve }) => resolve());
     this.#closed.resolve();
   }

@@ -27,6 +27,7 @@ import {
   text,
   wholeCount,
 } from "./message_table.ts";
+import { isMachineReading, type MachineReading } from "./machine_reading.ts";
 
 /** The log file and how it is rotated. */
 export interface LogFileSettings {
@@ -73,6 +74,8 @@ export type ToScribe =
   | { readonly type: "look"; readonly id: string; readonly path: string; readonly headBytes: number }
   /** Replaces what is watched. */
   | ({ readonly type: "watch"; readonly id: string } & WatchedPaths)
+  /** Reads the machine; asked again only when it was answered. */
+  | { readonly type: "measure" }
   /** `bytes` are whole lines; `lost` says how many there were before them that could not be kept. */
   | { readonly type: "log"; readonly bytes: Uint8Array; readonly lost: number }
   | { readonly type: "close" };
@@ -111,6 +114,7 @@ export type FromScribe =
   /** In place of any of these four. */
   | { readonly type: "not_read"; readonly id: string; readonly reason: string }
   | { readonly type: "changed"; readonly paths: readonly string[] }
+  | { readonly type: "measured"; readonly reading: MachineReading }
   | { readonly type: "logged" }
   | { readonly type: "log_failed"; readonly reason: string }
   | { readonly type: "closed" }
@@ -167,6 +171,7 @@ export const isToScribe: (data: unknown) => data is ToScribe = messageCheck<ToSc
   list_folder: { id, path: absolutePath },
   look: { id, path: absolutePath, headBytes: isHeadLength },
   watch: { id, files: areWatched, folders: areWatched },
+  measure: {},
   log: { bytes: bytesUpTo(MAX_LOG_BATCH_BYTES), lost: wholeCount },
   close: {},
 });
@@ -191,6 +196,7 @@ export const isFromScribe: (data: unknown) => data is FromScribe = messageCheck<
   watching: { id },
   not_read: { id, reason: text },
   changed: { paths: areChanged },
+  measured: { reading: isMachineReading },
   logged: {},
   log_failed: { reason: text },
   closed: {},

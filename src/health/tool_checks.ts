@@ -65,12 +65,14 @@ export function toolChecks(
     priority: one.priority,
     async check(signal): Promise<CheckOutcome> {
       const context = { signal, client: HEALTH_CLIENT, mayIntrude: false };
-      return outcomeOf(one.tool, await pipeline.run(one.tool, requestOf(one), context));
+      const answer = await pipeline.run(one.tool, requestOf(one), context);
+      return outcomeOf(one.tool, answer, signal.aborted);
     },
   }));
 }
 
-function outcomeOf(tool: string, answer: RunAnswer): CheckOutcome {
+/** @param isLate whether the time of the check was over before the answer came */
+function outcomeOf(tool: string, answer: RunAnswer, isLate: boolean): CheckOutcome {
   if (answer.kind === "refusal") {
     const { condition, error, remedy } = answer.refusal;
     const message = condition === "approval_required" ? INTRUSIVE : escapeLine(`${error}. ${remedy}`);
@@ -79,7 +81,11 @@ function outcomeOf(tool: string, answer: RunAnswer): CheckOutcome {
   const { outcome, error, run_id, execution_time_sec } = answer.result;
   const metadata = { tool, run_id, outcome, execution_time_sec };
   if (outcome === "success") return { status: "healthy", message: `${tool} succeeded`, metadata };
-  // Cancelled is what the monitor has given up, or the server's stop.
-  const status = outcome === "cancelled" ? "degraded" : "unhealthy";
-  return { status, message: escapeLine(error ?? `${tool}: ${outcome}`), metadata };
+  if (outcome === "cancelled") {
+    // Otherwise it was the server's stop.
+    return isLate
+      ? { status: "unhealthy", message: `${tool} had not ended when the time of a check was over`, metadata }
+      : { status: "degraded", message: `${tool} was cancelled`, metadata };
+  }
+  return { status: "unhealthy", message: escapeLine(error ?? `${tool}: ${outcome}`), metadata };
 }

@@ -74,7 +74,16 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
 
 /** Answers by a route, once the caller may use it. */
 async function answer(context: HttpContext, route: Route, parts: HttpParts): Promise<Response> {
-  if (route.scope === null) return await route.answer(context, parts);
+  if (route.scope === null) {
+    if (route.details === undefined) return await route.answer(context, parts);
+    // Whoever may not see them is answered all the same; a wrong token counts as one.
+    const authorised = await authorise(context.req.raw, peerOf(context), null, parts);
+    return await route.answer(
+      context,
+      parts,
+      authorised.ok && authorised.caller.scopes.has(route.details),
+    );
+  }
   const authorised = await authorise(context.req.raw, peerOf(context), route.scope, parts);
   if (!authorised.ok) return authorised.response;
   if (route.withoutHead && context.req.method === "HEAD") return refuseMethod(context, route);

@@ -7,6 +7,7 @@ import type { Context } from "hono";
 import { escapeControlsInJson } from "../core/text.ts";
 import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import type { Caller } from "./authorise.ts";
+import { readiness, showHealth } from "./health_route.ts";
 import { speakMcp } from "./mcp_route.ts";
 import type { HttpParts, OptionalParts } from "./parts.ts";
 import { notFound } from "./problem.ts";
@@ -25,12 +26,22 @@ interface RouteBasics {
   readonly needs?: keyof OptionalParts;
 }
 
-/** A route that answers anyone, and one that takes a scope. */
+/** A route that answers anyone, one that tells more to who has a scope, and one that takes a scope. */
 export type Route =
   & RouteBasics
   & ({
     readonly scope: null;
+    readonly details?: undefined;
     readonly answer: (context: Context, parts: HttpParts) => Response | Promise<Response>;
+  } | {
+    readonly scope: null;
+    /** The scope with which the answer has its details. */
+    readonly details: Scope;
+    readonly answer: (
+      context: Context,
+      parts: HttpParts,
+      hasDetails: boolean,
+    ) => Response | Promise<Response>;
   } | {
     readonly scope: Scope;
     readonly answer: (context: Context, parts: HttpParts, caller: Caller) => Response | Promise<Response>;
@@ -41,6 +52,7 @@ export const ROUTES: readonly Route[] = [
   { path: "/mcp", methods: ["GET", "POST", "DELETE"], withoutHead: true, scope: "execute", answer: speakMcp },
   { path: "/livez", methods: ["GET"], scope: null, answer: (context) => context.text("ok\n") },
   { path: "/readyz", methods: ["GET"], scope: null, answer: readiness },
+  { path: "/health", methods: ["GET"], scope: null, details: "read", needs: "health", answer: showHealth },
   { path: "/tools", methods: ["GET"], scope: "read", answer: listTools },
   { path: "/tools/{name}", methods: ["GET"], scope: "read", answer: showTool },
   { path: "/tools/{name}/execute", methods: ["POST"], scope: "execute", answer: executeTool },
@@ -68,10 +80,6 @@ export const ROUTES: readonly Route[] = [
   { path: "/metrics", methods: ["GET"], scope: "read", needs: "metrics", answer: showMetrics },
   { path: "/config", methods: ["GET"], scope: "read", needs: "config", answer: showConfig },
 ];
-
-function readiness(context: Context, { pipeline }: HttpParts): Response {
-  return pipeline.admitting ? context.text("ready\n") : context.text("stopping\n", 503);
-}
 
 function showMetrics(_context: Context, { metrics }: HttpParts): Response {
   const text = metrics?.() ?? null;

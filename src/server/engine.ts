@@ -5,16 +5,24 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Availability } from "../catalog/availability.ts";
+import { isBuiltIn } from "../catalog/builtin.ts";
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
-import { confinementSettings, folderSettings, logSettings, ownCheckSettings } from "../config/settings.ts";
+import {
+  confinementSettings,
+  folderSettings,
+  healthSettings,
+  logSettings,
+  namedToolSettings,
+  ownCheckSettings,
+} from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import { serviceOf } from "../confinement/services.ts";
 import { systemClock } from "../core/clock.ts";
-import type { HealthCheck } from "../health/check.ts";
+import { ServerHealth } from "../health/server_health.ts";
 import { mayStill } from "../http/authorise.ts";
 import type { Tokens } from "../http/tokens.ts";
 import { type LogSettings, setUpLogging, standardError } from "../logging/setup.ts";
@@ -44,12 +52,12 @@ export interface Engine {
   readonly pipeline: Pipeline;
   readonly metrics: MetricRegistry;
   readonly confinement: Confinement;
+  /** How well the server is. It watches once it is started. */
+  readonly health: ServerHealth;
   /** What the machine has for the setup that is in effect. */
   readonly found: Found;
   /** What was found out about this process while that was permitted. */
   readonly self: SelfFacts;
-  /** The checks of health that the configuration adds, as it has them now. */
-  ownChecks(): readonly HealthCheck[];
   /** Has another level or format of the log take effect, on standard error and in the log file. */
   setUpLogging(settings: LogSettings): void;
   /** Says where the server itself listens: nothing is aimed there. */
@@ -152,6 +160,18 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
   });
   // One run alone is nobody's to watch.
   const ownChecks = only === null ? new OwnChecks(setup, pipeline) : null;
+  const health = new ServerHealth({
+    toolbox: registry.tools,
+    isNamed: ({ tool: { name, file } }) =>
+      !isBuiltIn(file) || namedToolSettings(inEffect.setup.config).namedTools.has(name),
+    decision: () => confinement.stands ? confinement.decision : null,
+    heartbeat: () => confinement.heartbeat,
+    scribe,
+    settings: () => healthSettings(inEffect.setup.config),
+    ownChecks: () => ownChecks?.all ?? [],
+    metrics,
+    clock: systemClock,
+  });
   return {
     inEffect,
     registry,
@@ -159,11 +179,11 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     pipeline,
     metrics,
     confinement,
+    health,
     get found() {
       return found;
     },
     self,
-    ownChecks: () => ownChecks?.all ?? [],
     setUpLogging: logAs,
     listens(endpoint) {
       ownListener = endpoint;
@@ -183,6 +203,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         useResolver(found.resolver);
       }
       pipeline.refresh();
+      health.monitor.reschedule();
     },
     async seal() {
       // In an executable the workers have all that they need; sources are read with this thread's permission.
@@ -200,6 +221,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       }
     },
     async close() {
+      health.stop();
       ownChecks?.close();
       await confinement.close();
     },

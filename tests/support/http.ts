@@ -1,6 +1,6 @@
 import { makeHttpApp } from "../../src/http/app.ts";
 import type { AuthoriseParts } from "../../src/http/authorise.ts";
-import type { Connection, OptionalParts } from "../../src/http/parts.ts";
+import type { Connection, HttpParts, OptionalParts } from "../../src/http/parts.ts";
 import { originRules } from "../../src/http/origin_check.ts";
 import { HttpSessions } from "../../src/mcp/http_sessions.ts";
 import { McpService } from "../../src/mcp/service.ts";
@@ -18,7 +18,7 @@ export interface Ask {
 
 /** How a service differs from the usual one, which has no tokens and only the parts that every service has. */
 export interface ServiceOptions extends EngineOptions {
-  readonly http?: Partial<AuthoriseParts> & OptionalParts;
+  readonly http?: Partial<AuthoriseParts & Pick<HttpParts, "confinement">> & OptionalParts;
 }
 
 /** An engine behind the HTTP service, without a socket. */
@@ -40,6 +40,7 @@ export function makeService(options: ServiceOptions = {}): TestService {
     ...engine,
     sessions,
     tokens: () => null,
+    confinement: { stands: true },
     wrongTokens: NEVER_LIMITED,
     origins: () => rules,
     maxBodyBytes: () => MAX_BODY_BYTES,
