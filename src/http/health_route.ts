@@ -1,5 +1,5 @@
 /**
- * `/readyz` and `/health`: what load balancers, orchestrators and monitors ask for.
+ * `/livez`, `/readyz` and `/health`: what load balancers, orchestrators and monitors ask for.
  *
  * @module
  */
@@ -13,6 +13,11 @@ import type { HttpParts } from "./parts.ts";
 /** The status code that goes with each status: 207 is Multi-Status, since some things are well and others are not. */
 const STATUS_CODES: Readonly<Record<HealthStatus, number>> = { healthy: 200, degraded: 207, unhealthy: 503 };
 
+/** That it is answered is the answer. */
+export function liveness(context: Context): Response {
+  return context.text("ok\n");
+}
+
 /** Whether runs are taken: from when the tier is decided until the server stops, unless warden or scribe are gone. */
 export function readiness(context: Context, { pipeline, confinement }: HttpParts): Response {
   if (!pipeline.admitting) return context.text("stopping\n", 503);
@@ -21,7 +26,7 @@ export function readiness(context: Context, { pipeline, confinement }: HttpParts
 
 /**
  * How well the server is by its latest round of checks: nothing is checked because somebody asks. Before there is one,
- * the first is waited for.
+ * the first is waited for, unless the server stops.
  *
  * A server that stops is unhealthy, whatever its checks say: it takes no runs any more, so whoever sends it any by this
  * answer should send them elsewhere. `overall_status` stays what the checks say.
@@ -34,7 +39,7 @@ export async function showHealth(
   hasDetails: boolean,
 ): Promise<Response> {
   const monitor = health!.monitor;
-  const round = await monitor.current();
+  const round = pipeline.admitting ? await monitor.current() : monitor.latest;
   const stopping = !pipeline.admitting;
   const status = stopping || round === null ? "unhealthy" : round.status;
   const timestamp = isoTime(round?.wallMs ?? Date.now());

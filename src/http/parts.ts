@@ -25,7 +25,7 @@ export interface OptionalParts {
   /** Prometheus' text format; null while metrics are switched off. */
   readonly metrics?: () => string | null;
   /** How well the server is. */
-  readonly health?: { readonly monitor: Pick<HealthMonitor, "current" | "history"> };
+  readonly health?: { readonly monitor: Pick<HealthMonitor, "current" | "history" | "latest"> };
   /** The effective configuration, without secrets, to be sent as JSON. */
   readonly config?: () => unknown;
 }

@@ -7,7 +7,7 @@ import type { Context } from "hono";
 import { escapeControlsInJson } from "../core/text.ts";
 import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import type { Caller } from "./authorise.ts";
-import { readiness, showHealth } from "./health_route.ts";
+import { liveness, readiness, showHealth } from "./health_route.ts";
 import { speakMcp } from "./mcp_route.ts";
 import type { HttpParts, OptionalParts } from "./parts.ts";
 import { notFound } from "./problem.ts";
@@ -50,7 +50,7 @@ export type Route =
 /** The routes, in the contract's order. */
 export const ROUTES: readonly Route[] = [
   { path: "/mcp", methods: ["GET", "POST", "DELETE"], withoutHead: true, scope: "execute", answer: speakMcp },
-  { path: "/livez", methods: ["GET"], scope: null, answer: (context) => context.text("ok\n") },
+  { path: "/livez", methods: ["GET"], scope: null, answer: liveness },
   { path: "/readyz", methods: ["GET"], scope: null, answer: readiness },
   { path: "/health", methods: ["GET"], scope: null, details: "read", needs: "health", answer: showHealth },
   { path: "/tools", methods: ["GET"], scope: "read", answer: listTools },
