@@ -5,7 +5,7 @@
  * @module
  */
 
-import { netGrant, type Place } from "./permissions.ts";
+import { type Place, placeText } from "./place.ts";
 
 /** One thing that was tried: whether it could be done, and what came of it. */
 export interface Attempt {
@@ -72,7 +72,7 @@ async function attempt(what: string, act: () => unknown): Promise<Attempt> {
 
 /** What connecting to a place is called. */
 export function connecting(place: Place): string {
-  return `connect to ${netGrant(place)}`;
+  return `connect to ${placeText(place)}`;
 }
 
 async function connectTo({ host, port }: Place): Promise<void> {

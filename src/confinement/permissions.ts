@@ -7,6 +7,7 @@
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
 import { LIBC_PATHS } from "./linux/kernel.ts";
+import { type Place, placeText } from "./place.ts";
 import type { WantedTier } from "./tier.ts";
 import { HEALTH_SYS_NAMES } from "./workers.ts";
 import { ENVIRONMENT_NAMES } from "../config/environment.ts";
@@ -37,13 +38,6 @@ export interface GrantNeeds {
   readonly services: readonly Place[];
 }
 
-/** A place in the network. */
-export interface Place {
-  /** An address, without brackets, or a name. */
-  readonly host: string;
-  readonly port: number;
-}
-
 /** The folder of the worker's source, which a worker made from a file must be able to read; none in a binary. */
 export function workerSourceFolder(): string | null {
   return import.meta.url.startsWith("file:") && import.meta.url.endsWith(".ts")
@@ -71,10 +65,11 @@ export function runGrants(needs: GrantNeeds): Grants {
   };
 }
 
-/** A place as Deno's permission for it is written. */
-export function netGrant({ host, port }: Place): string {
-  const name = host === LOCALHOST.name ? LOCALHOST.address : host.includes(":") ? `[${host}]` : host;
-  return port === 0 ? name : `${name}:${port}`;
+/** A place as Deno's permission for it is written; port 0 is any port. */
+export function netGrant({ host: named, port }: Place): string {
+  const host = named === LOCALHOST.name ? LOCALHOST.address : named;
+  const text = placeText({ host, port });
+  return port === 0 ? text.slice(0, -":0".length) : text;
 }
 
 /**

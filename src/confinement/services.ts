@@ -30,8 +30,3 @@ export function serviceOf({ tcp, http }: Dependency): Service {
 function authority({ text }: Target, { scheme, rest }: NonNullable<Target["url"]>): string {
   return text.slice(`${scheme}://`.length, text.length - rest.length);
 }
-
-/** A service as messages show it: where it is. What a URL has beyond that may hold a secret. */
-export function placeText({ host, port }: Service): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
-}

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Prober } from "../confinement/prober.ts";
-import { placeText, serviceOf } from "../confinement/services.ts";
+import { placeText } from "../confinement/place.ts";
+import { serviceOf } from "../confinement/services.ts";
 import type { CheckOutcome, HealthCheck, Priority } from "./check.ts";
 
 /** A service of `health.dependencies`. */

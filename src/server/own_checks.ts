@@ -5,8 +5,9 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { ownCheckSettings } from "../config/settings.ts";
+import { placeText } from "../confinement/place.ts";
 import { Prober } from "../confinement/prober.ts";
-import { placeText, serviceOf } from "../confinement/services.ts";
+import { serviceOf } from "../confinement/services.ts";
 import type { HealthCheck } from "../health/check.ts";
 import { dependencyChecks } from "../health/dependency_checks.ts";
 import { toolChecks } from "../health/tool_checks.ts";
@@ -22,6 +23,8 @@ export class OwnChecks {
   readonly #dependencyChecks: readonly HealthCheck[];
   readonly #pipeline: Pick<Pipeline, "run">;
   #toolChecks: readonly HealthCheck[] = [];
+  /** The checks that were said to be in vain, with the reason. */
+  #doubts: ReadonlyMap<string, string> = new Map();
 
   /** Makes the prober, where there is something for it to do; the calling thread may still connect to that. */
   constructor(setup: Setup, pipeline: Pick<Pipeline, "run">) {
@@ -53,9 +56,12 @@ export class OwnChecks {
   /** Has the runs of another setup take effect. Its dependencies are those of the start. */
   apply(setup: Setup): void {
     this.#toolChecks = toolChecks(ownCheckSettings(setup.config).toolChecks, this.#pipeline);
-    for (const { name, reason } of doubtfulChecks(setup)) {
+    const doubts = new Map(doubtfulChecks(setup).map(({ name, reason }) => [name, reason]));
+    for (const [name, reason] of doubts) {
+      if (this.#doubts.get(name) === reason) continue;
       logger.warn("a check cannot succeed as it is configured", { check: name, reason });
     }
+    this.#doubts = doubts;
   }
 
   /** Ends the prober. */

@@ -21,6 +21,7 @@ export function service(behaviour: Behaviour, hostname = "127.0.0.1"): TestServi
   const listener = Deno.listen({ hostname, port: 0 });
   const connections: Deno.TcpConn[] = [];
   const received: string[] = [];
+  let isClosed = false;
   void (async () => {
     for await (const connection of listener) {
       connections.push(connection);
@@ -32,6 +33,8 @@ export function service(behaviour: Behaviour, hostname = "127.0.0.1"): TestServi
     accepted: () => connections.length,
     received: () => received.join(""),
     [Symbol.dispose]() {
+      if (isClosed) return;
+      isClosed = true;
       listener.close();
       for (const connection of connections) closeQuietly(connection);
     },
@@ -49,6 +52,7 @@ function reading(connection: Deno.TcpConn, received: string[]): Deno.TcpConn {
   return connection;
 }
 
+/** Closes a connection that may be closed by now. */
 export function closeQuietly(connection: Deno.Conn): void {
   try {
     connection.close();
