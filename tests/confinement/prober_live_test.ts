@@ -174,8 +174,8 @@ Deno.test("prober: whoever never answers, or too slowly, is given up, and its co
     ] as const
   ) {
     const closed = Promise.withResolvers<void>();
-    using there = service(async (connection) => {
-      void Promise.resolve(behaviour(connection)).catch(() => {});
+    using there = service(async (connection, pause) => {
+      void Promise.resolve(behaviour(connection, pause)).catch(() => {});
       if (behaviour !== silent) return closed.resolve();
       while (await connection.read(new Uint8Array(4096)).catch(() => null) !== null) {
         /* until it is closed */

@@ -6,10 +6,16 @@ import { Probe } from "../../src/confinement/proofs.ts";
 import { type Dependency, serviceOf } from "../../src/confinement/services.ts";
 import { proberPermissions } from "../../src/confinement/workers.ts";
 import { hasProgram, TestFolder } from "../integration/support/programs.ts";
-import { answering, service, silent } from "./service_behaviours.ts";
+import { answering, closeQuietly, service, silent } from "./service_behaviours.ts";
 
 const HOLDER = decodeURIComponent(new URL("./prober_holder.ts", import.meta.url).pathname);
 const OK = "HTTP/1.1 200 OK\r\n\r\n";
+
+async function answerOnce(connection: Deno.Conn): Promise<void> {
+  await connection.read(new Uint8Array(4096));
+  await connection.write(new TextEncoder().encode(OK));
+  closeQuietly(connection);
+}
 
 /** What a prober finds in a process that may connect to these dependencies alone. */
 async function askInProcess(
@@ -89,13 +95,15 @@ Deno.test("prober: certificates are judged as Deno judges them", async () => {
   }).outputSync();
   assert.equal(made.code, 0, new TextDecoder().decode(made.stderr));
   const [cert, key] = [folder.read("cert.pem")!, folder.read("key.pem")!];
+  const accepted: Deno.TlsConn[] = [];
   const listeners = ["127.0.0.1", "127.0.0.2"].map((hostname) => {
     const listener = Deno.listenTls({ hostname, port: 0, cert, key });
     void (async () => {
       for (;;) {
         try {
           const connection = await listener.accept();
-          void answering(OK)(connection as unknown as Deno.TcpConn)?.catch(() => {});
+          accepted.push(connection);
+          void answerOnce(connection).catch(() => {});
         } catch (error) {
           if (error instanceof Deno.errors.BadResource) return;
         }
@@ -123,6 +131,7 @@ Deno.test("prober: certificates are judged as Deno judges them", async () => {
     }
   } finally {
     for (const listener of listeners) listener.close();
+    for (const connection of accepted) closeQuietly(connection);
   }
 });
 

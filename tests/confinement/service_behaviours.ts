@@ -5,7 +5,10 @@
  */
 
 /** What a service does with a connection; it is closed at the latest when the service is. */
-export type Behaviour = (connection: Deno.TcpConn) => void | Promise<void>;
+export type Behaviour = (connection: Deno.TcpConn, pause: Pause) => void | Promise<void>;
+
+/** Waits; the waiting is over with the service, too. */
+export type Pause = (ms: number) => Promise<void>;
 
 /** A service that runs. */
 export interface TestService extends Disposable {
@@ -21,11 +24,20 @@ export function service(behaviour: Behaviour, hostname = "127.0.0.1"): TestServi
   const listener = Deno.listen({ hostname, port: 0 });
   const connections: Deno.TcpConn[] = [];
   const received: string[] = [];
+  const timers = new Set<number>();
+  const pause: Pause = (ms) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        resolve();
+      }, ms);
+      timers.add(timer);
+    });
   let isClosed = false;
   void (async () => {
     for await (const connection of listener) {
       connections.push(connection);
-      void Promise.resolve(behaviour(reading(connection, received))).catch(() => {});
+      void Promise.resolve(behaviour(reading(connection, received), pause)).catch(() => {});
     }
   })().catch(() => {});
   return {
@@ -36,6 +48,7 @@ export function service(behaviour: Behaviour, hostname = "127.0.0.1"): TestServi
       if (isClosed) return;
       isClosed = true;
       listener.close();
+      for (const timer of timers) clearTimeout(timer);
       for (const connection of connections) closeQuietly(connection);
     },
   };
@@ -75,11 +88,11 @@ export function answering(...parts: readonly string[]): Behaviour {
 
 /** Answers one byte at a time. */
 export function dribbling(text: string, everyMs: number): Behaviour {
-  return async (connection) => {
+  return async (connection, pause) => {
     await connection.read(new Uint8Array(4096));
     for (const byte of new TextEncoder().encode(text)) {
       await connection.write(Uint8Array.of(byte));
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      await pause(everyMs);
     }
   };
 }
