@@ -30,7 +30,7 @@ export class ProcessorShare {
     // Asked again so soon, the answer is still the last one.
     if (isUsable && busyMs + idleMs < LEAST_MS) return this.#percent;
     this.#last = times;
-    this.#percent = isUsable ? 100 * busyMs / (busyMs + idleMs) : null;
+    this.#percent = isUsable ? 100 * (busyMs / (busyMs + idleMs)) : null;
     return this.#percent;
   }
 }

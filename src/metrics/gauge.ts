@@ -42,9 +42,11 @@ abstract class Observed<Name extends string> implements Metric {
   }
 
   collect(): Sample[] {
+    const readings = [...this.#read()].filter(({ value }) => Number.isFinite(value));
+    // Without labels there would be a series all the same, of 0, which nobody has told.
+    if (readings.length === 0) return [];
     const series = new SeriesSet(this.#options, () => ({ value: 0 }));
-    for (const { labels, value } of this.#read()) {
-      if (!Number.isFinite(value)) continue;
+    for (const { labels, value } of readings) {
       const state = series.of(labels);
       state.value = finiteSum(state.value, value);
     }

@@ -302,3 +302,34 @@ Deno.test("scribe: it can do nothing outside its folders", async () => {
     sys: ["cpus", "systemMemoryInfo", "statfs"],
   });
 });
+
+Deno.test("scribe: reads processors, memory, and the disk of the folder for state", async () => {
+  await using test = state();
+  const scribe = test.open("ab");
+  await scribe.opened;
+  const before = await scribe.measure();
+  const until = performance.now() + 300;
+  while (performance.now() < until);
+  const after = await scribe.measure();
+  for (const { processors, memory, disk, problems } of [before, after]) {
+    assert.deepEqual(problems, []);
+    assert(processors !== null && memory !== null && disk !== null);
+    assert(memory.totalBytes > 64 * 1_048_576 && memory.availableBytes <= memory.totalBytes);
+    assert(disk.availableBytes > 0 && disk.freeBytes <= disk.totalBytes);
+  }
+  // As it was kept busy, so it counts, in hundredths of a second.
+  const busyMs = after.processors!.busyMs - before.processors!.busyMs;
+  assert(busyMs >= 100, `${busyMs}`);
+});
+
+Deno.test("scribe: what cannot be read of the machine is told, and the rest all the same", async () => {
+  await using test = state();
+  const scribe = test.open("ab");
+  await scribe.opened;
+  Deno.renameSync(test.stateFolder, `${test.root}/away`);
+  const { processors, memory, disk, problems } = await scribe.measure();
+  Deno.renameSync(`${test.root}/away`, test.stateFolder);
+  assert(processors !== null && memory !== null);
+  assert.equal(disk, null);
+  assert.match(problems.join("\n"), /^the disk cannot be read: .*(?:no such file|ENOENT)/i);
+});

@@ -6,12 +6,14 @@ import { toolInformation } from "../../src/runs/describe_tool.ts";
 import { findTool } from "../../src/runs/toolbox.ts";
 import { endedWith, makeEngine } from "../support/engine.ts";
 import { type Ask, makeService, type ServiceOptions, type TestService } from "../support/http.ts";
+import { healthOf } from "../support/health.ts";
 import { bearer, tokensOf } from "../support/tokens.ts";
 
 /** The contract's table, as far as it is there: the scope of every path and method. */
 const CONTRACT: Readonly<Record<string, string | null>> = {
   "GET /livez": null,
   "GET /readyz": null,
+  "GET /health": null,
   "GET /tools": "read",
   "GET /tools/{name}": "read",
   "POST /tools/{name}/execute": "execute",
@@ -61,6 +63,7 @@ async function fullService(tokens?: Tokens | null, options: ServiceOptions["http
       admin,
       metrics: () => "# HELP x y\n",
       config: () => ({ server: { port: 1 } }),
+      health: healthOf(new Map()),
       ...options,
     },
   });
@@ -195,13 +198,14 @@ Deno.test("routes: a route whose part is not there is 404 and in no list", async
     const route of [
       "GET /metrics",
       "GET /config",
+      "GET /health",
       "POST /tools/probe/enable",
       "POST /tools/probe/breaker/reset",
     ]
   ) {
     const response = await service.ask(route, bodyOf(route));
     assert.equal(response.status, 404, route);
-    assert.doesNotMatch((await response.json()).recovery_suggestion, /metrics|config|enable|reset/);
+    assert.doesNotMatch((await response.json()).recovery_suggestion, /metrics|config|health|enable|reset/);
   }
 });
 
