@@ -24,7 +24,7 @@ export function service(behaviour: Behaviour, hostname = "127.0.0.1"): TestServi
   const listener = Deno.listen({ hostname, port: 0 });
   const connections: Deno.TcpConn[] = [];
   const received: string[] = [];
-  const timers = new Set<number>();
+  const timers = new Set<ReturnType<typeof setTimeout>>();
   const pause: Pause = (ms) =>
     new Promise((resolve) => {
       const timer = setTimeout(() => {
