@@ -36,11 +36,11 @@ scope.onmessage = ({ data }) => {
 };
 
 /**
- * Whatever happens is said in a message: Deno writes what a worker throws on standard error, in lines of its own.
+ * Whatever happens is said in a message: Deno writes what a worker throws on standard error, in lines of its own. Whoever
+ * hears this ends the worker.
  */
 function giveUp(reason: string): void {
   isDeaf = true;
-  for (const controller of going.values()) controller.abort();
   scope.postMessage({ type: "broken", reason });
 }
 
