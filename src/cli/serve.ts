@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core";
 import { abortionOf } from "../confinement/compartment.ts";
+import { reportStrayOutput } from "../confinement/standard_output.ts";
 import { listenerSettings, stopSettings } from "../config/settings.ts";
 import { describeValue } from "../documents/describe_value.ts";
 import type { Tokens } from "../http/tokens.ts";
@@ -42,6 +43,7 @@ export const run: Command = async (invocation) => {
   const http = transport === "http" ? import("../server/listen_http.ts") : null;
   const stdio = transport === "stdio" ? import("../server/listen_stdio.ts") : null;
   const engine = startEngine(setup, tokens, null, io);
+  reportStrayOutput((text) => logger.warn("something was kept from standard output", { text }));
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();
   try {

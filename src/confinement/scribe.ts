@@ -79,6 +79,8 @@ export class Scribe {
   readonly #worker: Worker;
   readonly #opening = Promise.withResolvers<{ readonly dead: readonly string[] }>();
   readonly #closed = Promise.withResolvers<void>();
+  /** The runs whose folders are being removed, by these. */
+  readonly #runs = new Map<string, string>();
   readonly #log: LogFlow;
   readonly #reading: ScribeReading;
   /** The tools that have scratch folders. */
@@ -167,8 +169,11 @@ export class Scribe {
   /**
    * Removes a run's folder and whatever was left in it, once no process of the run is left. Resolves in any case; the
    * log says what was not removed.
+   *
+   * @param run the run's id, for the log
    */
-  removeScratch(tool: string, id: string): Promise<void> {
+  removeScratch(tool: string, id: string, run?: string): Promise<void> {
+    if (run !== undefined) this.#runs.set(id, run);
     return this.#remove(id, { type: "remove_scratch", tool, id });
   }
 
@@ -324,9 +329,15 @@ export class Scribe {
       case "not_made":
         return this.#makings.reject(message.id, message.reason) || this.#isClosing;
       case "removed":
+        this.#runs.delete(message.id);
         return this.#removals.resolve(message.id, undefined);
       case "not_removed":
-        logger.warn("a scratch folder could not be removed", { id: message.id, reason: message.reason });
+        logger.warn("a scratch folder could not be removed", {
+          run_id: this.#runs.get(message.id) ?? null,
+          folder: message.id,
+          reason: message.reason,
+        });
+        this.#runs.delete(message.id);
         return this.#removals.resolve(message.id, undefined);
       case "forgotten":
         return this.#removals.resolve(message.nonce, undefined);

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import "./quiet_thread.ts";
 import {
   type FromScribe,
   isToScribe,

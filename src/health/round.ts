@@ -7,6 +7,7 @@ import { redactJson, redactText } from "../core/redact.ts";
 import { escapeLine } from "../core/text.ts";
 import type { CheckOutcome, HealthStatus, Priority } from "./check.ts";
 import { combine } from "./combine.ts";
+import type { HealthSummary } from "./summary_schema.ts";
 
 /** What one check has found, and how long that took. */
 export interface CheckResult {
@@ -70,37 +71,6 @@ function plain(metadata: Readonly<Record<string, unknown>>): Readonly<Record<str
 /** Makes a round of its checks. */
 export function roundOf(checks: ReadonlyMap<string, CheckResult>, wallMs: number): HealthRound {
   return { status: combine([...checks.values()]), wallMs, checks };
-}
-
-/** Durations are in seconds, times in ISO 8601. */
-export interface HealthSummary {
-  readonly overall_status: HealthStatus;
-  readonly timestamp: string;
-  readonly checks: Readonly<
-    Record<string, {
-      readonly status: HealthStatus;
-      readonly message: string;
-      readonly duration: number;
-      readonly priority: Priority;
-      readonly metadata: Readonly<Record<string, unknown>>;
-    }>
-  >;
-  readonly metadata: {
-    readonly total_checks: number;
-    readonly healthy_checks: number;
-    readonly degraded_checks: number;
-    readonly unhealthy_checks: number;
-    /** Critical checks that are unhealthy. */
-    readonly critical_failures: number;
-    readonly average_duration: number;
-    readonly check_priorities: Readonly<Record<string, Priority>>;
-  };
-  /** The last rounds, the latest at the end. */
-  readonly history: readonly {
-    readonly timestamp: string;
-    readonly status: HealthStatus;
-    readonly check_count: number;
-  }[];
 }
 
 /** How many rounds a summary shows of the history. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ConfigDescription } from "../config/describe.ts";
 import type { HealthMonitor } from "../health/monitor.ts";
 import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
@@ -26,8 +27,8 @@ export interface OptionalParts {
   readonly metrics?: () => string | null;
   /** How well the server is. */
   readonly health?: { readonly monitor: Pick<HealthMonitor, "current" | "history" | "latest"> };
-  /** The effective configuration, without secrets, to be sent as JSON. */
-  readonly config?: () => unknown;
+  /** The effective configuration, without secrets. */
+  readonly config?: () => ConfigDescription;
 }
 
 /** What the service stands on. */

@@ -1,85 +1,172 @@
 /**
- * Every route, once: its path, its methods, the scope that it takes, and what answers.
+ * Every route, once.
  *
  * @module
  */
 import type { Context } from "hono";
+import { configDescriptionSchema } from "../config/describe.ts";
+import { REFUSAL_ANSWERS, type RefusalCondition } from "../core/refusal.ts";
+import { runResultSchema } from "../core/result.ts";
 import { escapeControlsInJson } from "../core/text.ts";
 import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
-import type { Caller } from "./authorise.ts";
+import { runRequestSchema } from "../runs/run_request.ts";
+import { toolInformationSchema } from "../runs/tool_schema.ts";
+import { healthAnswerSchema } from "../health/summary_schema.ts";
 import { liveness, readiness, showHealth } from "./health_route.ts";
-import { speakMcp } from "./mcp_route.ts";
+import { MCP_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
+import { openApiDocument } from "./openapi.ts";
 import type { HttpParts, OptionalParts } from "./parts.ts";
 import { notFound } from "./problem.ts";
-import type { Scope } from "./tokens.ts";
+import type { Route } from "./route.ts";
+import { emptySchema, openApiSchema, problemSchema, toolListSchema } from "./schemas.ts";
 import { changeTool, executeTool, listTools, showTool } from "./tool_routes.ts";
 
-/** What all routes have. */
-interface RouteBasics {
-  /** Parts of the path that differ are written `{name}`. */
-  readonly path: string;
-  /** In the order in which a refusal names them. HEAD is answered like GET. */
-  readonly methods: readonly ("GET" | "POST" | "DELETE")[];
-  /** A HEAD is not answered like GET, since that would open a stream that nobody reads and nobody ends. */
-  readonly withoutHead?: true;
-  /** The part without which the route is not there. */
-  readonly needs?: keyof OptionalParts;
-}
-
-/** A route that answers anyone, one that tells more to who has a scope, and one that takes a scope. */
-export type Route =
-  & RouteBasics
-  & ({
-    readonly scope: null;
-    readonly details?: undefined;
-    readonly answer: (context: Context, parts: HttpParts) => Response | Promise<Response>;
-  } | {
-    readonly scope: null;
-    /** The scope with which the answer has its details. */
-    readonly details: Scope;
-    readonly answer: (
-      context: Context,
-      parts: HttpParts,
-      hasDetails: boolean,
-    ) => Response | Promise<Response>;
-  } | {
-    readonly scope: Scope;
-    readonly answer: (context: Context, parts: HttpParts, caller: Caller) => Response | Promise<Response>;
-  });
+const stateChange = {
+  scope: "admin",
+  needs: "admin",
+  body: emptySchema,
+  answers: { 200: { description: "The tool as it is then", content: toolInformationSchema } },
+  refusals: ["unknown_tool"],
+} as const;
 
 /** The routes, in the contract's order. */
 export const ROUTES: readonly Route[] = [
-  { path: "/mcp", methods: ["GET", "POST", "DELETE"], withoutHead: true, scope: "execute", answer: speakMcp },
-  { path: "/livez", methods: ["GET"], scope: null, answer: liveness },
-  { path: "/readyz", methods: ["GET"], scope: null, answer: readiness },
-  { path: "/health", methods: ["GET"], scope: null, details: "read", needs: "health", answer: showHealth },
-  { path: "/tools", methods: ["GET"], scope: "read", answer: listTools },
-  { path: "/tools/{name}", methods: ["GET"], scope: "read", answer: showTool },
-  { path: "/tools/{name}/execute", methods: ["POST"], scope: "execute", answer: executeTool },
+  {
+    path: "/mcp",
+    methods: ["GET", "POST", "DELETE"],
+    summary: "The Model Context Protocol, Streamable HTTP",
+    description: "Made for MCP clients, and described by that protocol. Errors are JSON-RPC's.",
+    withoutHead: true,
+    scope: "execute",
+    query: "ignored",
+    body: mcpMessageSchema,
+    answers: MCP_ANSWERS,
+    answer: speakMcp,
+  },
+  {
+    path: "/livez",
+    methods: ["GET"],
+    summary: "Whether the server is alive",
+    scope: null,
+    query: "ignored",
+    answers: { 200: { description: "It is", content: "text/plain" } },
+    answer: liveness,
+  },
+  {
+    path: "/readyz",
+    methods: ["GET"],
+    summary: "Whether the server takes new runs",
+    scope: null,
+    query: "ignored",
+    answers: {
+      200: { description: "It does", content: "text/plain" },
+      503: { description: "It is stopping, or cannot confine what it runs", content: "text/plain" },
+    },
+    answer: readiness,
+  },
+  {
+    path: "/health",
+    methods: ["GET"],
+    summary: "How well the server is, by its latest round of checks",
+    description: "Whoever does not have the scope read is told the status alone.",
+    scope: null,
+    details: "read",
+    needs: "health",
+    query: "ignored",
+    answers: {
+      200: { description: "It is healthy", content: healthAnswerSchema },
+      207: {
+        description: "It is degraded: some things are not as they should be",
+        content: healthAnswerSchema,
+      },
+      503: { description: "It is unhealthy, or stopping", content: healthAnswerSchema },
+    },
+    answer: showHealth,
+  },
+  {
+    path: "/tools",
+    methods: ["GET"],
+    summary: "Every tool, the disabled and the missing ones too",
+    scope: "read",
+    answers: { 200: { description: "The tools by name", content: toolListSchema } },
+    answer: listTools,
+  },
+  {
+    path: "/tools/{name}",
+    methods: ["GET"],
+    summary: "One tool",
+    scope: "read",
+    answers: { 200: { description: "The tool", content: toolInformationSchema } },
+    refusals: ["unknown_tool"],
+    answer: showTool,
+  },
+  {
+    path: "/tools/{name}/execute",
+    methods: ["POST"],
+    summary: "Runs a tool, and answers when the run has ended",
+    description: "A client that goes away cancels its run.",
+    scope: "execute",
+    body: runRequestSchema,
+    answers: { 200: { description: "The run, whatever its outcome", content: runResultSchema } },
+    refusals: Object.keys(REFUSAL_ANSWERS) as RefusalCondition[],
+    answer: executeTool,
+  },
   {
     path: "/tools/{name}/enable",
     methods: ["POST"],
-    scope: "admin",
-    needs: "admin",
+    summary: "Switches a tool on",
+    ...stateChange,
     answer: changeTool((admin, name) => admin.setEnabled(name, true)),
   },
   {
     path: "/tools/{name}/disable",
     methods: ["POST"],
-    scope: "admin",
-    needs: "admin",
+    summary: "Switches a tool off",
+    ...stateChange,
     answer: changeTool((admin, name) => admin.setEnabled(name, false)),
   },
   {
     path: "/tools/{name}/breaker/reset",
     methods: ["POST"],
-    scope: "admin",
-    needs: "admin",
+    summary: "Closes a tool's circuit breaker and forgets its failures",
+    ...stateChange,
     answer: changeTool((admin, name) => admin.resetBreaker(name)),
   },
-  { path: "/metrics", methods: ["GET"], scope: "read", needs: "metrics", answer: showMetrics },
-  { path: "/config", methods: ["GET"], scope: "read", needs: "config", answer: showConfig },
+  {
+    path: "/metrics",
+    methods: ["GET"],
+    summary: "What the server counts, in Prometheus' text format",
+    scope: "read",
+    needs: "metrics",
+    answers: {
+      200: { description: "The metrics", content: METRICS_CONTENT_TYPE },
+      404: { description: "Metrics are switched off", content: problemSchema },
+    },
+    answer: showMetrics,
+  },
+  {
+    path: "/config",
+    methods: ["GET"],
+    summary: "The effective configuration, without secrets, each value with its source",
+    scope: "read",
+    needs: "config",
+    answers: { 200: { description: "The configuration", content: configDescriptionSchema } },
+    answer: showConfig,
+  },
+  {
+    path: "/openapi.json",
+    methods: ["GET"],
+    summary: "This description, OpenAPI 3.1",
+    scope: "read",
+    answers: { 200: { description: "The description", content: openApiSchema } },
+    answer: showOpenApi,
+  },
 ];
+
+/** The routes that a service with these parts has. */
+export function routesOf(parts: OptionalParts): readonly Route[] {
+  return ROUTES.filter(({ needs }) => needs === undefined || parts[needs] !== undefined);
+}
 
 function showMetrics(_context: Context, { metrics }: HttpParts): Response {
   const text = metrics?.() ?? null;
@@ -90,6 +177,18 @@ function showMetrics(_context: Context, { metrics }: HttpParts): Response {
 }
 
 function showConfig(_context: Context, { config }: HttpParts): Response {
-  const headers = { "content-type": "application/json" };
-  return new Response(escapeControlsInJson(JSON.stringify(config?.())), { headers });
+  return json(JSON.stringify(config?.()));
+}
+
+/** The document of each service: what a service has does not change. */
+const documents = new WeakMap<HttpParts, string>();
+
+function showOpenApi(_context: Context, parts: HttpParts): Response {
+  const document = documents.get(parts) ?? JSON.stringify(openApiDocument(routesOf(parts)));
+  documents.set(parts, document);
+  return json(document);
+}
+
+function json(text: string): Response {
+  return new Response(escapeControlsInJson(text), { headers: { "content-type": "application/json" } });
 }

@@ -157,6 +157,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       return { tier, treeCeilings: kernel?.cgroup ?? [] };
     },
     record: (answered) => measure(runMetrics, answered),
+    observers: [],
   });
   // One run alone is nobody's to watch.
   const ownChecks = only === null ? new OwnChecks(setup, pipeline) : null;

@@ -110,11 +110,11 @@ Deno.test("scribe: what cannot be removed is logged, and waits for nobody", asyn
   const { id, path } = await scribe.makeScratch("nmap");
   const script = `mkdir -p "$(printf '\\377')/deep"`;
   await new Deno.Command("/bin/sh", { args: ["-c", script], cwd: path }).output();
-  const lines = await loggedBy(() => scribe.removeScratch("nmap", id));
+  const lines = await loggedBy(() => scribe.removeScratch("nmap", id, "a-run"));
   assert.deepEqual(lines.map(({ message, level }) => [message, level]), [
     ["a scratch folder could not be removed", "warning"],
   ]);
-  assert.equal(lines[0]!.id, id);
+  assert.deepEqual([lines[0]!.folder, lines[0]!.run_id], [id, "a-run"]);
 });
 
 Deno.test("scribe: refuses a state folder that others may change, with the reason", async () => {

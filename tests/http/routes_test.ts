@@ -22,6 +22,7 @@ const CONTRACT: Readonly<Record<string, string | null>> = {
   "POST /tools/{name}/breaker/reset": "admin",
   "GET /metrics": "read",
   "GET /config": "read",
+  "GET /openapi.json": "read",
   "POST /mcp": "execute",
   "GET /mcp": "execute",
   "DELETE /mcp": "execute",
@@ -62,7 +63,7 @@ async function fullService(tokens?: Tokens | null, options: ServiceOptions["http
       tokens: () => good,
       admin,
       metrics: () => "# HELP x y\n",
-      config: () => ({ server: { port: 1 } }),
+      config: () => ({ file: null, config: { server: { port: 1 } }, sources: {} }),
       health: healthOf(new Map()),
       ...options,
     },
@@ -225,8 +226,8 @@ const SPELLINGS: readonly (readonly [string, number, number])[] = [
   ["GET /tools/%2e%2e/metrics", 200, 403],
   ["GET /./metrics", 200, 403],
   ["GET /metric%73", 200, 403],
-  ["GET /metrics?x=/livez", 200, 403],
-  ["GET /metrics?/../livez", 200, 403],
+  ["GET /metrics?x=/livez", 400, 403],
+  ["GET /metrics?/../livez", 400, 403],
   ["GET /livez/../metrics", 200, 403],
   ["GET /livez/%2e%2e/metrics", 200, 403],
   ["GET /livez%2f..%2fmetrics", 404, 404],
@@ -344,7 +345,7 @@ Deno.test("routes: metrics are Prometheus' text, and 404 while they are switched
 });
 
 Deno.test("routes: the configuration is JSON that steers no terminal", async () => {
-  const config = { logging: { file: "/x/\u202e\u001b[2J" } };
+  const config = { file: null, config: { logging: { file: "/x/\u202e\u001b[2J" } }, sources: {} };
   const service = await fullService(null, { config: () => config });
   const response = await service.ask("GET /config");
   assert.equal(response.headers.get("content-type"), "application/json");
