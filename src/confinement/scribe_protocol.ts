@@ -27,6 +27,7 @@ import {
   text,
   wholeCount,
 } from "./message_table.ts";
+import { RUN_ANSWERS, RUN_ORDERS, type RunAnswer, type RunOrder } from "./run_messages.ts";
 
 /** The log file and how it is rotated. */
 export interface LogFileSettings {
@@ -75,6 +76,7 @@ export type ToScribe =
   | ({ readonly type: "watch"; readonly id: string } & WatchedPaths)
   /** `bytes` are whole lines; `lost` says how many there were before them that could not be kept. */
   | { readonly type: "log"; readonly bytes: Uint8Array; readonly lost: number }
+  | RunOrder
   | { readonly type: "close" };
 
 /**
@@ -113,6 +115,7 @@ export type FromScribe =
   | { readonly type: "changed"; readonly paths: readonly string[] }
   | { readonly type: "logged" }
   | { readonly type: "log_failed"; readonly reason: string }
+  | RunAnswer
   | { readonly type: "closed" }
   /** It was given what is not in the table, or at the wrong time, and does nothing more. */
   | { readonly type: "broken"; readonly reason: string };
@@ -168,6 +171,7 @@ export const isToScribe: (data: unknown) => data is ToScribe = messageCheck<ToSc
   look: { id, path: absolutePath, headBytes: isHeadLength },
   watch: { id, files: areWatched, folders: areWatched },
   log: { bytes: bytesUpTo(MAX_LOG_BATCH_BYTES), lost: wholeCount },
+  ...RUN_ORDERS,
   close: {},
 });
 
@@ -193,6 +197,7 @@ export const isFromScribe: (data: unknown) => data is FromScribe = messageCheck<
   changed: { paths: areChanged },
   logged: {},
   log_failed: { reason: text },
+  ...RUN_ANSWERS,
   closed: {},
   broken: { reason: text },
 });

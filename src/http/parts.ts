@@ -6,6 +6,7 @@
 import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
+import type { RunStore } from "../runs/run_store.ts";
 import type { Step } from "../runs/step.ts";
 import type { Toolbox, ToolboxEntry } from "../runs/toolbox.ts";
 import type { AuthoriseParts } from "./authorise.ts";
@@ -18,6 +19,13 @@ export interface ToolAdmin {
   resetBreaker(name: string): Step<ToolboxEntry>;
 }
 
+/** The runs that are kept. */
+export interface KeptRuns {
+  readonly store: RunStore;
+  /** Resolves once runs of an earlier server, where they outlast it, have been taken in. */
+  readonly loaded: Promise<void>;
+}
+
 /** The parts without which some routes are not there. */
 export interface OptionalParts {
   readonly admin?: ToolAdmin;
@@ -25,6 +33,7 @@ export interface OptionalParts {
   readonly metrics?: () => string | null;
   /** The effective configuration, without secrets, to be sent as JSON. */
   readonly config?: () => unknown;
+  readonly runs?: KeptRuns;
 }
 
 /** What the service stands on. */

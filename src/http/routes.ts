@@ -10,6 +10,7 @@ import type { Caller } from "./authorise.ts";
 import { speakMcp } from "./mcp_route.ts";
 import type { HttpParts, OptionalParts } from "./parts.ts";
 import { notFound } from "./problem.ts";
+import { listRuns, showOutput, showRun } from "./run_routes.ts";
 import type { Scope } from "./tokens.ts";
 import { changeTool, executeTool, listTools, showTool } from "./tool_routes.ts";
 
@@ -64,6 +65,22 @@ export const ROUTES: readonly Route[] = [
     scope: "admin",
     needs: "admin",
     answer: changeTool((admin, name) => admin.resetBreaker(name)),
+  },
+  { path: "/runs", methods: ["GET"], scope: "read", needs: "runs", answer: listRuns },
+  { path: "/runs/{id}", methods: ["GET"], scope: "read", needs: "runs", answer: showRun },
+  {
+    path: "/runs/{id}/stdout",
+    methods: ["GET"],
+    scope: "read",
+    needs: "runs",
+    answer: showOutput("stdout"),
+  },
+  {
+    path: "/runs/{id}/stderr",
+    methods: ["GET"],
+    scope: "read",
+    needs: "runs",
+    answer: showOutput("stderr"),
   },
   { path: "/metrics", methods: ["GET"], scope: "read", needs: "metrics", answer: showMetrics },
   { path: "/config", methods: ["GET"], scope: "read", needs: "config", answer: showConfig },

@@ -7,7 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Availability } from "../catalog/availability.ts";
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
-import { confinementSettings, folderSettings, logSettings } from "../config/settings.ts";
+import { confinementSettings, folderSettings, logSettings, runStoreSettings } from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
@@ -28,6 +28,7 @@ import type { Toolbox } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "../core/exit.ts";
 import { changedTools, isOtherResolver } from "./changed_programs.ts";
 import { InEffect } from "./in_effect.ts";
+import { keepInFolder, keepInMemory, type RunKeeping } from "./run_keeping.ts";
 import { findResolver, type FoundResolver } from "./find_resolver.ts";
 import { commandFolders, findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
 import type { Setup } from "./setup.ts";
@@ -41,6 +42,8 @@ export interface Engine {
   readonly pipeline: Pipeline;
   readonly metrics: MetricRegistry;
   readonly confinement: Confinement;
+  /** The last runs. */
+  readonly runs: RunKeeping;
   /** What the machine has for the setup that is in effect. */
   readonly found: Found;
   /** What was found out about this process while that was permitted. */
@@ -63,6 +66,12 @@ export interface Engine {
    * @throws {Exit} with 2 when the one that was asked for is not to be had
    */
   confined(): Promise<void>;
+  /**
+   * Begins to keep runs where they outlast the server, if that is configured.
+   *
+   * @throws {Exit} with 2 when the folder may not be used
+   */
+  keepRuns(): Promise<void>;
   /** Ends the compartments, and with them whatever still runs. */
   close(): Promise<void>;
 }
@@ -129,6 +138,11 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     },
   });
   runMetrics.observe(() => readTools(registry.tools));
+  const keeping = () => runStoreSettings(inEffect.setup.config);
+  // A single run is told to whoever asked for it, and outlasts nothing.
+  const runs = only === null && keeping().store === "folder"
+    ? keepInFolder(scribe, keeping, systemClock)
+    : keepInMemory(keeping, systemClock);
   const pipeline = new Pipeline({
     toolbox: registry.tools,
     rules: () => inEffect.rules,
@@ -144,7 +158,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       return { tier, treeCeilings: kernel?.cgroup ?? [] };
     },
     record: (answered) => measure(runMetrics, answered),
-    observers: [],
+    observers: [runs.store],
   });
   return {
     inEffect,
@@ -153,6 +167,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     pipeline,
     metrics,
     confinement,
+    runs,
     get found() {
       return found;
     },
@@ -175,6 +190,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         useResolver(found.resolver);
       }
       pipeline.refresh();
+      runs.store.refresh();
     },
     async seal() {
       // In an executable the workers have all that they need; sources are read with this thread's permission.
@@ -190,7 +206,18 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         throw notConfined(error, io);
       }
     },
-    close: () => confinement.close(),
+    async keepRuns() {
+      try {
+        await runs.open();
+      } catch (error) {
+        io.stderr(`${(error as Error).message}\n`);
+        throw new Exit(EXIT.usage);
+      }
+    },
+    async close() {
+      await runs.close();
+      await confinement.close();
+    },
   };
 }
 
