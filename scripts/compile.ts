@@ -93,8 +93,9 @@ async function writeProgram(files: readonly ManifestFile[]): Promise<void> {
   await Deno.writeTextFile(
     PROGRAM.source,
     [
-      `import { embedManifests } from "../../src/catalog/embedded.ts";`,
+      // First, since it keeps standard output for the protocol.
       `import { main } from "../../src/cli/main.ts";`,
+      `import { embedManifests } from "../../src/catalog/embedded.ts";`,
       `import { systemIo } from "../../src/server/system.ts";`,
       `embedManifests(${JSON.stringify(manifests)});`,
       `Deno.exit(await main(Deno.args, systemIo));`,

@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core";
 import { abortionOf } from "../confinement/compartment.ts";
+import { reportStrayOutput } from "../confinement/standard_output.ts";
 import { listenerSettings, stopSettings } from "../config/settings.ts";
 import { describeValue } from "../documents/describe_value.ts";
 import type { Tokens } from "../http/tokens.ts";
@@ -42,6 +43,7 @@ export const run: Command = async (invocation) => {
   const http = transport === "http" ? import("../server/listen_http.ts") : null;
   const stdio = transport === "stdio" ? import("../server/listen_stdio.ts") : null;
   const engine = startEngine(setup, tokens, null, io);
+  reportStrayOutput((text) => logger.warn("something was kept from standard output", { text }));
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();
   try {
@@ -56,7 +58,10 @@ export const run: Command = async (invocation) => {
     await Promise.race([confined, signals.first]);
     // What changes once the server has said that it is ready is noticed.
     if (!signals.wereHeard) await Promise.race([keepUp(engine, signals), signals.first]);
-    if (!signals.wereHeard) announce(engine, listener);
+    if (!signals.wereHeard) {
+      announce(engine, listener);
+      engine.health.start();
+    }
     const end = await untilStopped(signals, listener, engine);
     if (end.lost === null) return EXIT.ok;
     standardError.write(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);

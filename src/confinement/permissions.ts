@@ -8,6 +8,7 @@ import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
 import { LIBC_PATHS } from "./linux/kernel.ts";
 import type { WantedTier } from "./tier.ts";
+import { HEALTH_SYS_NAMES } from "./workers.ts";
 import { ENVIRONMENT_NAMES } from "../config/environment.ts";
 import { folderOf } from "../core/paths.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
@@ -66,8 +67,11 @@ function netGrant({ host, port }: { readonly host: string; readonly port: number
   return port === 0 ? name : `${name}:${port}`;
 }
 
-/** Whose files are trusted: those of root and of the server's own user and group. */
-const SYS_NAMES = ["uid", "gid"] as const;
+/**
+ * Whose files are trusted: those of root and of the server's own user and group. The others are handed to the scribe, for
+ * the server's health.
+ */
+const SYS_NAMES = ["uid", "gid", ...HEALTH_SYS_NAMES] as const;
 
 /** Without tokens nobody but this machine may connect. */
 const LOOPBACK_HOSTS = ["127.0.0.1", "[::1]"] as const;
@@ -160,7 +164,7 @@ export const THREADS: readonly ThreadPermissions[] = [
       write: "the folders of state and of the log file",
       net: "the listener, with HTTP only",
       env: "the names listed below",
-      sys: "uid, gid",
+      sys: SYS_NAMES.join(", "),
     },
     why:
       "It reads the configuration, checks that nobody else could have replaced a program, binds the listener and " +
@@ -217,10 +221,12 @@ export const THREADS: readonly ThreadPermissions[] = [
         "the folders of state, of the log file, and of word lists (`tools.wordlist_dirs`); what is read again while " +
         "the server runs: the configuration file, the tokens file, the folders of manifests, of programs and of loaders",
       write: "the folders of state and of the log file",
+      sys: HEALTH_SYS_NAMES.join(", "),
     },
     why:
       "It makes and removes the folders that runs work in, writes the log file, looks whether a word list is there and " +
-      "how long it is, and notices and reads for main what has changed. It parses nothing, and reads nothing for main " +
+      "how long it is, and notices and reads for main what has changed. For the server's health it reads how busy the " +
+      "processors are and how much of memory and disk is taken. It parses nothing, and reads nothing for main " +
       "below the folders that programs write to. Deno judges a path by its name and follows its links.",
   },
 ];

@@ -13,7 +13,8 @@ const PURPOSES: Readonly<Record<PermissionKind, string>> = {
   write: "Handed to the scribe: the folders that runs work in, the record of this server, the log file.",
   net: "Listening on loopback, with `--transport http` only. Nothing is connected to.",
   env: "The configuration's variables; never a secret.",
-  sys: "The server's own user and group: programs that others may write are refused.",
+  sys:
+    "The server's own user and group: programs that others may write are refused. Handed to the scribe, for the server's health: the processors' times, the machine's memory, the space on a disk.",
   ffi: "The C library, for the warden and, until they are confined, the compartments; not in tier basic.",
   import: "No code is loaded from the network: `--deny-import` takes even Deno's own list of hosts away.",
 };

@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { newId } from "../core/ids.ts";
 import { folderOf } from "../core/paths.ts";
 import type { FileLook, FileRead, WatchedPaths } from "./file_look.ts";
+import type { MachineReading } from "./machine_reading.ts";
 import { PendingAnswers } from "./pending_answers.ts";
 import { isRunAnswer } from "./run_messages.ts";
 import type { ScribeOptions } from "./scribe_options.ts";
@@ -33,6 +34,9 @@ const CLOSE_MS = 1000;
 
 const CLOSING = "the scribe is closing";
 
+/** Readings have no id: there is one at a time. */
+const READING = "reading";
+
 const logger = getLogger(["bulkhead", "confinement"]);
 
 /** The scribe of a server. */
@@ -48,6 +52,8 @@ export class Scribe {
   readonly #worker: Worker;
   readonly #opening = Promise.withResolvers<{ readonly dead: readonly string[] }>();
   readonly #closed = Promise.withResolvers<void>();
+  /** The runs whose folders are being removed, by these. */
+  readonly #runs = new Map<string, string>();
   readonly #log: LogFlow;
   readonly #reading: ScribeReading;
   /** The tools that have scratch folders. */
@@ -55,6 +61,7 @@ export class Scribe {
   readonly #additions = new PendingAnswers<void>();
   readonly #makings = new PendingAnswers<void>();
   readonly #inspections = new PendingAnswers<InspectedFile>();
+  readonly #readings = new PendingAnswers<MachineReading>();
   /** Resolve when something was removed, or will not be: by its id or nonce. */
   readonly #removals = new PendingAnswers<void>();
   #cancelTimer: () => void;
@@ -137,8 +144,11 @@ export class Scribe {
   /**
    * Removes a run's folder and whatever was left in it, once no process of the run is left. Resolves in any case; the
    * log says what was not removed.
+   *
+   * @param run the run's id, for the log
    */
-  removeScratch(tool: string, id: string): Promise<void> {
+  removeScratch(tool: string, id: string, run?: string): Promise<void> {
+    if (run !== undefined) this.#runs.set(id, run);
     return this.#remove(id, { type: "remove_scratch", tool, id });
   }
 
@@ -214,6 +224,19 @@ export class Scribe {
     await this.#reading.watch(paths, onChange);
   }
 
+  /**
+   * Reads how busy the machine is, and how full the disk of the folder of state. Whoever asks while the answer is still
+   * to come is given the same.
+   *
+   * @throws {Error} with the reason when there is no scribe to ask
+   */
+  async measure(): Promise<MachineReading> {
+    await this.opened;
+    this.#mustBeOpen();
+    if (!this.#readings.has(READING)) this.#send({ type: "measure" });
+    return await this.#readings.wait(READING);
+  }
+
   /** Appends a line, which ends in a newline, to the log file, soon. Does nothing without a log file. */
   writeLog(line: string): void {
     if (this.#options.logFile === null || this.#isClosing || this.#death !== null) return;
@@ -230,6 +253,7 @@ export class Scribe {
         };
         this.#additions.settleAll(fail);
         this.#makings.settleAll(fail);
+        this.#readings.settleAll(fail);
         this.#reading.fail(CLOSING);
         this.runs.fail(CLOSING);
         this.#cancelTimer = this.#options.clock.after(CLOSE_MS, () => this.#end("it was closed"));
@@ -282,9 +306,15 @@ export class Scribe {
       case "not_made":
         return this.#makings.reject(message.id, message.reason) || this.#isClosing;
       case "removed":
+        this.#runs.delete(message.id);
         return this.#removals.resolve(message.id, undefined);
       case "not_removed":
-        logger.warn("a scratch folder could not be removed", { id: message.id, reason: message.reason });
+        logger.warn("a scratch folder could not be removed", {
+          run_id: this.#runs.get(message.id) ?? null,
+          folder: message.id,
+          reason: message.reason,
+        });
+        this.#runs.delete(message.id);
         return this.#removals.resolve(message.id, undefined);
       case "forgotten":
         return this.#removals.resolve(message.nonce, undefined);
@@ -314,6 +344,8 @@ export class Scribe {
       case "changed":
         this.#reading.changed(message.paths);
         return true;
+      case "measured":
+        return this.#readings.resolve(READING, message.reading) || this.#isClosing;
       case "log_failed":
         logger.error("the log file cannot be written", { reason: message.reason });
         return true;
@@ -347,6 +379,7 @@ export class Scribe {
     this.#reading.fail(reason);
     this.runs.fail(reason);
     this.#inspections.settleAll(fail);
+    this.#readings.settleAll(fail);
     this.#removals.settleAll(({ resolve }) => resolve());
     this.#closed.resolve();
   }

@@ -27,6 +27,7 @@ import {
   text,
   wholeCount,
 } from "./message_table.ts";
+import { isMachineReading, type MachineReading } from "./machine_reading.ts";
 import { RUN_ANSWERS, RUN_ORDERS, type RunAnswer, type RunOrder } from "./run_messages.ts";
 
 /** The log file and how it is rotated. */
@@ -74,6 +75,8 @@ export type ToScribe =
   | { readonly type: "look"; readonly id: string; readonly path: string; readonly headBytes: number }
   /** Replaces what is watched. */
   | ({ readonly type: "watch"; readonly id: string } & WatchedPaths)
+  /** Reads the machine; asked again only when it was answered. */
+  | { readonly type: "measure" }
   /** `bytes` are whole lines; `lost` says how many there were before them that could not be kept. */
   | { readonly type: "log"; readonly bytes: Uint8Array; readonly lost: number }
   | RunOrder
@@ -113,6 +116,7 @@ export type FromScribe =
   /** In place of any of these four. */
   | { readonly type: "not_read"; readonly id: string; readonly reason: string }
   | { readonly type: "changed"; readonly paths: readonly string[] }
+  | { readonly type: "measured"; readonly reading: MachineReading }
   | { readonly type: "logged" }
   | { readonly type: "log_failed"; readonly reason: string }
   | RunAnswer
@@ -170,6 +174,7 @@ export const isToScribe: (data: unknown) => data is ToScribe = messageCheck<ToSc
   list_folder: { id, path: absolutePath },
   look: { id, path: absolutePath, headBytes: isHeadLength },
   watch: { id, files: areWatched, folders: areWatched },
+  measure: {},
   log: { bytes: bytesUpTo(MAX_LOG_BATCH_BYTES), lost: wholeCount },
   ...RUN_ORDERS,
   close: {},
@@ -195,6 +200,7 @@ export const isFromScribe: (data: unknown) => data is FromScribe = messageCheck<
   watching: { id },
   not_read: { id, reason: text },
   changed: { paths: areChanged },
+  measured: { reading: isMachineReading },
   logged: {},
   log_failed: { reason: text },
   ...RUN_ANSWERS,

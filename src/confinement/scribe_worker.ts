@@ -1,10 +1,12 @@
 /**
  * The inside of the scribe: a worker that may read and write in the folder of state and in the folder of the
  * log file, read the files and folders that it was given a list of, and nothing else. It keeps the runs' scratch
- * folders, writes the log, and reads, looks at and watches files for a server that may do none of it any more.
+ * folders, writes the log, and reads, looks at and watches files, and reads how busy the machine is, for a server that
+ * may do none of it any more.
  *
  * @module
  */
+import "./quiet_thread.ts";
 import { isRunOrder, type RunOrder } from "./run_messages.ts";
 import {
   type FromScribe,
@@ -16,8 +18,9 @@ import {
 import { listFolder, lookAt, readFile } from "./state/file_reader.ts";
 import { FileWatch } from "./state/file_watch.ts";
 import { LogFile } from "./state/log_file.ts";
-import { RunFolder } from "./state/run_folder.ts";
+import { readMachine } from "./state/machine_gauge.ts";
 import { ReadablePaths } from "./state/readable_paths.ts";
+import { RunFolder } from "./state/run_folder.ts";
 import { ServerFolder } from "./state/server_folder.ts";
 import { inspectFile } from "./state/word_lists.ts";
 
@@ -29,6 +32,7 @@ const scope = globalThis as unknown as {
 
 /** What was opened. */
 interface Open {
+  readonly stateFolder: string;
   readonly folder: ServerFolder;
   readonly log: LogFile | null;
   readonly wordListFolders: readonly string[];
@@ -73,7 +77,7 @@ async function open(order: ScribeOrder): Promise<void> {
     const readable = new ReadablePaths(order.readable, serversFolder(stateFolder));
     const watch = new FileWatch((paths) => scope.postMessage({ type: "changed", paths }));
     const makeRuns = () => new RunFolder(stateFolder, order.server, order.uid);
-    state = { folder, log, wordListFolders, readable, watch, runs: null, makeRuns };
+    state = { stateFolder, folder, log, wordListFolders, readable, watch, runs: null, makeRuns };
     scope.postMessage({ type: "opened", dead: folder.dead });
   } catch (error) {
     state = "deaf";
@@ -83,7 +87,7 @@ async function open(order: ScribeOrder): Promise<void> {
 
 function obey(order: Exclude<ToScribe, { type: "open" }>, open: Open): void {
   if (isRunOrder(order)) return keepRuns(order, open);
-  const { folder, log, wordListFolders, readable, watch } = open;
+  const { stateFolder, folder, log, wordListFolders, readable, watch } = open;
   switch (order.type) {
     case "make_scratch": {
       const { tool, id } = order;
@@ -154,6 +158,9 @@ function obey(order: Exclude<ToScribe, { type: "open" }>, open: Open): void {
       });
       break;
     }
+    case "measure":
+      void readMachine(stateFolder).then((reading) => scope.postMessage({ type: "measured", reading }));
+      break;
     case "log": {
       const reason = log?.append(order.bytes, order.lost) ?? null;
       if (reason !== null) scope.postMessage({ type: "log_failed", reason });

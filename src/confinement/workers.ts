@@ -62,6 +62,12 @@ export function wardenPermissions(
 }
 
 /**
+ * What may be asked about the machine, for the server's health: the names that Deno gives it. The scribe asks, so that
+ * main, which parses untrusted bytes, need not.
+ */
+export const HEALTH_SYS_NAMES = ["cpus", "systemMemoryInfo", "statfs"] as const;
+
+/**
  * What the scribe is made with.
  *
  * @param logFolder the folder of the log file, in which it is rotated; null without one
@@ -79,5 +85,6 @@ export function scribePermissions(
     ...NONE,
     read: [...new Set([...folders, ...wordListFolders, ...readable])],
     write: folders,
+    sys: [...HEALTH_SYS_NAMES],
   };
 }

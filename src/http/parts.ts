@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { ConfigDescription } from "../config/describe.ts";
+import type { HealthMonitor } from "../health/monitor.ts";
 import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
@@ -31,9 +33,11 @@ export interface OptionalParts {
   readonly admin?: ToolAdmin;
   /** Prometheus' text format; null while metrics are switched off. */
   readonly metrics?: () => string | null;
-  /** The effective configuration, without secrets, to be sent as JSON. */
-  readonly config?: () => unknown;
   readonly runs?: KeptRuns;
+  /** How well the server is. */
+  readonly health?: { readonly monitor: Pick<HealthMonitor, "current" | "history" | "latest"> };
+  /** The effective configuration, without secrets. */
+  readonly config?: () => ConfigDescription;
 }
 
 /** What the service stands on. */
@@ -41,6 +45,8 @@ export interface HttpParts extends AuthoriseParts, OptionalParts {
   readonly toolbox: Toolbox;
   readonly policy: () => TargetPolicy;
   readonly pipeline: Pipeline;
+  /** Whether programs can be run at all. */
+  readonly confinement: { readonly stands: boolean };
   readonly sessions: HttpSessions;
   /** Asked for each request: the port is known only once it is bound. */
   readonly origins: () => OriginRules;

@@ -4,35 +4,67 @@
  * @module
  */
 import type { Context } from "hono";
+import * as z from "zod";
 import { newId } from "../core/ids.ts";
 import { escapeControlsInJson, quote } from "../core/text.ts";
 import type { StreamName } from "../confinement/protocol.ts";
 import type { EndedRun, KeptRun } from "../runs/kept_run.ts";
 import { MAX_READ_BYTES } from "../runs/run_shelf.ts";
 import type { RunStore } from "../runs/run_store.ts";
-import type { RunSummary } from "../runs/run_summary.ts";
+import { RUN_OUTCOMES, type RunSummary } from "../runs/run_summary.ts";
 import { selectRange } from "./byte_range.ts";
+import type { Caller } from "./authorise.ts";
 import type { HttpParts, KeptRuns } from "./parts.ts";
 import { notFound, problem, refusalProblem } from "./problem.ts";
-import { isRunId, readRunQuery, type RunQuery } from "./run_queries.ts";
+import type { AnswerHeader } from "./route.ts";
+import { wholeNumber } from "./query.ts";
+
+/** How many runs a list has where the query does not say, and at most. */
+const LIST_LIMIT = { usual: 50, most: 1000 } as const;
+
+/** How our ids are written; a path is made of nothing else. */
+const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The query of `GET /runs`. */
+export const runQuerySchema = z.strictObject({
+  limit: wholeNumber(1, LIST_LIMIT.most).default(LIST_LIMIT.usual).describe("How many runs at most"),
+  tool: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, "expected a tool's name").optional()
+    .describe("Runs of this tool only"),
+  outcome: z.enum(RUN_OUTCOMES).optional().describe("Runs that ended like this only, or that go on"),
+  before: z.string().regex(RUN_ID, "expected a run's id, such as next of an earlier answer").optional()
+    .describe("Only runs that were started before this one: next of an earlier answer"),
+});
+
+/** What a list of runs is asked for. */
+type RunQuery = z.output<typeof runQuerySchema>;
 
 /**
  * What a program has written is bytes, of no type that anybody has vouched for: as `text/plain` a browser would show
  * them, so they are called what no browser renders.
  */
-const OUTPUT_TYPE = "application/octet-stream";
+export const OUTPUT_TYPE = "application/octet-stream";
+
+/** The headers by which output is described. */
+export const OUTPUT_HEADERS = [
+  "accept-ranges",
+  "bulkhead-outcome",
+  "bulkhead-total-bytes",
+  "etag",
+] as const satisfies readonly AnswerHeader[];
 
 /** The last runs, those that were started last first; `next` is null when there are no more. */
-export async function listRuns(context: Context, parts: HttpParts): Promise<Response> {
+export async function listRuns(
+  _context: Context,
+  parts: HttpParts,
+  _caller: Caller,
+  query: RunQuery,
+): Promise<Response> {
   const store = await storeOf(parts);
-  const read = readRunQuery(new URL(context.req.url).searchParams);
-  if (!read.ok) return refusalProblem(read.refusal, newId());
-  const { query } = read;
-  if (query.before !== null && store.find(query.before) === null) {
+  if (query.before !== undefined && store.find(query.before) === null) {
     return refusalProblem({
       condition: "invalid",
-      field: "before",
-      error: `before is the run ${query.before}, which is not kept any more`,
+      field: "query.before",
+      error: `query: before is the run ${query.before}, which is not kept any more`,
       remedy: "Begin again, without before.",
     }, newId());
   }
@@ -45,7 +77,7 @@ function choose(
   { limit, tool, outcome, before }: RunQuery,
 ): { readonly runs: readonly RunSummary[]; readonly next: string | null } {
   const runs: RunSummary[] = [];
-  let isPast = before === null;
+  let isPast = before === undefined;
   for (const { summary } of store.newestFirst()) {
     if (!isPast) isPast = summary.run_id === before;
     else if ((tool ?? summary.tool) === summary.tool && (outcome ?? summary.outcome) === summary.outcome) {
@@ -60,7 +92,7 @@ function choose(
 export async function showRun(context: Context, parts: HttpParts): Promise<Response> {
   const id = idIn(context);
   const store = await storeOf(parts);
-  const run = isRunId(id) ? store.find(id) : null;
+  const run = RUN_ID.test(id) ? store.find(id) : null;
   const record = run === null ? null : await store.record(run);
   return record === null ? noRun(id) : json(record);
 }
@@ -70,7 +102,7 @@ export function showOutput(stream: StreamName) {
   return async (context: Context, parts: HttpParts): Promise<Response> => {
     const id = idIn(context);
     const store = await storeOf(parts);
-    const run = isRunId(id) ? store.find(id) : null;
+    const run = RUN_ID.test(id) ? store.find(id) : null;
     if (run === null) return noRun(id);
     const { headers: asked, method } = context.req.raw;
     const length = lengthOf(run, stream);

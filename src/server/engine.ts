@@ -5,14 +5,23 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Availability } from "../catalog/availability.ts";
+import { isBuiltIn } from "../catalog/builtin.ts";
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
-import { confinementSettings, folderSettings, logSettings, runStoreSettings } from "../config/settings.ts";
+import {
+  confinementSettings,
+  folderSettings,
+  healthSettings,
+  logSettings,
+  namedToolSettings,
+  runStoreSettings,
+} from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import { systemClock } from "../core/clock.ts";
+import { ServerHealth } from "../health/server_health.ts";
 import { mayStill } from "../http/authorise.ts";
 import type { Tokens } from "../http/tokens.ts";
 import { type LogSettings, setUpLogging, standardError } from "../logging/setup.ts";
@@ -44,6 +53,8 @@ export interface Engine {
   readonly confinement: Confinement;
   /** The last runs. */
   readonly runs: RunKeeping;
+  /** How well the server is. It watches once it is started. */
+  readonly health: ServerHealth;
   /** What the machine has for the setup that is in effect. */
   readonly found: Found;
   /** What was found out about this process while that was permitted. */
@@ -160,6 +171,18 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     record: (answered) => measure(runMetrics, answered),
     observers: [runs.store],
   });
+  const health = new ServerHealth({
+    toolbox: registry.tools,
+    isNamed: ({ tool: { name, file } }) =>
+      !isBuiltIn(file) || namedToolSettings(inEffect.setup.config).namedTools.has(name),
+    decision: () => confinement.stands ? confinement.decision : null,
+    heartbeat: () => confinement.heartbeat,
+    scribe,
+    settings: () => healthSettings(inEffect.setup.config),
+    ownChecks: () => [],
+    metrics,
+    clock: systemClock,
+  });
   return {
     inEffect,
     registry,
@@ -168,6 +191,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     metrics,
     confinement,
     runs,
+    health,
     get found() {
       return found;
     },
@@ -191,6 +215,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       }
       pipeline.refresh();
       runs.store.refresh();
+      health.monitor.reschedule();
     },
     async seal() {
       // In an executable the workers have all that they need; sources are read with this thread's permission.
@@ -215,6 +240,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       }
     },
     async close() {
+      health.stop();
       await runs.close();
       await confinement.close();
     },

@@ -63,7 +63,7 @@ Deno.test("run grants: the programs, what is read, and nothing to the network ov
   assert.deepEqual(grants.run, ["/usr/bin/nmap"]);
   assert.deepEqual(grants.net, []);
   assert.deepEqual(grants.env, ENVIRONMENT_NAMES);
-  assert.deepEqual(grants.sys, ["uid", "gid"]);
+  assert.deepEqual(grants.sys, ["uid", "gid", "cpus", "systemMemoryInfo", "statfs"]);
   assert.deepEqual(grants.read, [
     "/etc/b.yaml",
     "/m",
@@ -168,7 +168,7 @@ Deno.test("threads: main holds nothing once it serves, and nobody but the scribe
   assert.deepEqual(held(/compartment/), ["run", "ffi"]);
   assert.deepEqual(held(/^warden/), ["run", "ffi", "read"]);
   assert.deepEqual(held(/^undertaker/), ["ffi"]);
-  assert.deepEqual(held(/^scribe/), ["read", "write"]);
+  assert.deepEqual(held(/^scribe/), ["read", "write", "sys"]);
   const later = THREADS.filter(({ thread }) => !/until start is done/.test(thread));
   assert.deepEqual(later.filter(({ holds }) => "net" in holds || "env" in holds), []);
 });

@@ -7,12 +7,14 @@ import { findTool } from "../../src/runs/toolbox.ts";
 import { endedWith, makeEngine } from "../support/engine.ts";
 import { type Ask, makeService, type ServiceOptions, type TestService } from "../support/http.ts";
 import { keptRuns, outputOf, reportedRun, runIdOf, startedRun } from "../support/runs.ts";
+import { healthOf } from "../support/health.ts";
 import { bearer, tokensOf } from "../support/tokens.ts";
 
 /** The contract's table, as far as it is there: the scope of every path and method. */
 const CONTRACT: Readonly<Record<string, string | null>> = {
   "GET /livez": null,
   "GET /readyz": null,
+  "GET /health": null,
   "GET /tools": "read",
   "GET /tools/{name}": "read",
   "POST /tools/{name}/execute": "execute",
@@ -25,6 +27,7 @@ const CONTRACT: Readonly<Record<string, string | null>> = {
   "GET /runs/{id}/stderr": "read",
   "GET /metrics": "read",
   "GET /config": "read",
+  "GET /openapi.json": "read",
   "POST /mcp": "execute",
   "GET /mcp": "execute",
   "DELETE /mcp": "execute",
@@ -74,8 +77,9 @@ async function fullService(tokens?: Tokens | null, options: ServiceOptions["http
       tokens: () => good,
       admin,
       metrics: () => "# HELP x y\n",
-      config: () => ({ server: { port: 1 } }),
       runs,
+      config: () => ({ file: null, config: { server: { port: 1 } }, sources: {} }),
+      health: healthOf(new Map()),
       ...options,
     },
   });
@@ -210,13 +214,14 @@ Deno.test("routes: a route whose part is not there is 404 and in no list", async
     const route of [
       "GET /metrics",
       "GET /config",
+      "GET /health",
       "POST /tools/probe/enable",
       "POST /tools/probe/breaker/reset",
     ]
   ) {
     const response = await service.ask(route, bodyOf(route));
     assert.equal(response.status, 404, route);
-    assert.doesNotMatch((await response.json()).recovery_suggestion, /metrics|config|enable|reset/);
+    assert.doesNotMatch((await response.json()).recovery_suggestion, /metrics|config|health|enable|reset/);
   }
 });
 
@@ -236,8 +241,8 @@ const SPELLINGS: readonly (readonly [string, number, number])[] = [
   ["GET /tools/%2e%2e/metrics", 200, 403],
   ["GET /./metrics", 200, 403],
   ["GET /metric%73", 200, 403],
-  ["GET /metrics?x=/livez", 200, 403],
-  ["GET /metrics?/../livez", 200, 403],
+  ["GET /metrics?x=/livez", 400, 403],
+  ["GET /metrics?/../livez", 400, 403],
   ["GET /livez/../metrics", 200, 403],
   ["GET /livez/%2e%2e/metrics", 200, 403],
   ["GET /livez%2f..%2fmetrics", 404, 404],
@@ -355,7 +360,7 @@ Deno.test("routes: metrics are Prometheus' text, and 404 while they are switched
 });
 
 Deno.test("routes: the configuration is JSON that steers no terminal", async () => {
-  const config = { logging: { file: "/x/\u202e\u001b[2J" } };
+  const config = { file: null, config: { logging: { file: "/x/\u202e\u001b[2J" } }, sources: {} };
   const service = await fullService(null, { config: () => config });
   const response = await service.ask("GET /config");
   assert.equal(response.headers.get("content-type"), "application/json");

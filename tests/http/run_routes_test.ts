@@ -99,13 +99,31 @@ Deno.test("run routes: a query that is not understood is refused, and so is a cu
   const { ask, add } = serve(1);
   add(1);
   add(2);
-  for (const query of ["limt=1", "limit=0", "outcome=done", `before=${runIdOf(1)}`]) {
+  const bad = [
+    ["limt=1", "limt"],
+    ["limit=0", "limit"],
+    ["limit=1001", "limit"],
+    ["limit=-1", "limit"],
+    ["limit=1e2", "limit"],
+    ["limit=", "limit"],
+    ["limit=99999999999999999999", "limit"],
+    ["limit=1&limit=2", "limit"],
+    ["tool=", "tool"],
+    ["tool=../x", "tool"],
+    ["outcome=done", "outcome"],
+    ["outcome=", "outcome"],
+    ["before=1", "before"],
+    [`before=${runIdOf(10).toUpperCase()}`, "before"],
+    [`before=${runIdOf(1)}`, "before"],
+  ] as const;
+  for (const [query, field] of bad) {
     const response = await ask(`GET /runs?${query}`);
     assert.equal(response.status, 400, query);
     assert.equal(response.headers.get("content-type"), "application/problem+json");
     const { error_type, recovery_suggestion, detail } = await response.json();
     assert.equal(error_type, "validation_error");
-    assert(recovery_suggestion && detail);
+    assert.match(detail, new RegExp(field), query);
+    assert(recovery_suggestion);
   }
 });
 

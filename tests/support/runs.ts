@@ -41,7 +41,7 @@ export function reportedRun(
       run_id: run.runId,
       tool: run.tool,
       target: run.target,
-      argv: run.argv,
+      argv: [...run.argv],
       outcome: "success",
       returncode: 0,
       signal: null,
