@@ -15,6 +15,7 @@ import {
   logSettings,
   namedToolSettings,
   ownCheckSettings,
+  runStoreSettings,
 } from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
@@ -38,6 +39,7 @@ import type { Toolbox } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "../core/exit.ts";
 import { changedTools, isOtherResolver } from "./changed_programs.ts";
 import { InEffect } from "./in_effect.ts";
+import { keepInFolder, keepInMemory, type RunKeeping } from "./run_keeping.ts";
 import { findResolver, type FoundResolver } from "./find_resolver.ts";
 import { commandFolders, findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
 import { OwnChecks } from "./own_checks.ts";
@@ -52,6 +54,8 @@ export interface Engine {
   readonly pipeline: Pipeline;
   readonly metrics: MetricRegistry;
   readonly confinement: Confinement;
+  /** The last runs. */
+  readonly runs: RunKeeping;
   /** How well the server is. It watches once it is started. */
   readonly health: ServerHealth;
   /** What the machine has for the setup that is in effect. */
@@ -76,6 +80,12 @@ export interface Engine {
    * @throws {Exit} with 2 when the one that was asked for is not to be had
    */
   confined(): Promise<void>;
+  /**
+   * Begins to keep runs where they outlast the server, if that is configured.
+   *
+   * @throws {Exit} with 2 when the folder may not be used
+   */
+  keepRuns(): Promise<void>;
   /** Ends the compartments, and with them whatever still runs. */
   close(): Promise<void>;
 }
@@ -142,6 +152,11 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     },
   });
   runMetrics.observe(() => readTools(registry.tools));
+  const keeping = () => runStoreSettings(inEffect.setup.config);
+  // A single run is told to whoever asked for it, and outlasts nothing.
+  const runs = only === null && keeping().store === "folder"
+    ? keepInFolder(scribe, keeping, systemClock)
+    : keepInMemory(keeping, systemClock);
   const pipeline = new Pipeline({
     toolbox: registry.tools,
     rules: () => inEffect.rules,
@@ -157,7 +172,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       return { tier, treeCeilings: kernel?.cgroup ?? [] };
     },
     record: (answered) => measure(runMetrics, answered),
-    observers: [],
+    observers: [runs.store],
   });
   // One run alone is nobody's to watch.
   const ownChecks = only === null ? new OwnChecks(setup, pipeline) : null;
@@ -180,6 +195,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     pipeline,
     metrics,
     confinement,
+    runs,
     health,
     get found() {
       return found;
@@ -204,6 +220,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         useResolver(found.resolver);
       }
       pipeline.refresh();
+      runs.store.refresh();
       health.monitor.reschedule();
     },
     async seal() {
@@ -221,9 +238,18 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         throw notConfined(error, io);
       }
     },
+    async keepRuns() {
+      try {
+        await runs.open();
+      } catch (error) {
+        io.stderr(`${(error as Error).message}\n`);
+        throw new Exit(EXIT.usage);
+      }
+    },
     async close() {
       health.stop();
       ownChecks?.close();
+      await runs.close();
       await confinement.close();
     },
   };
