@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { type Context, Hono } from "hono";
+import { FailedRequest } from "../core/failed_request.ts";
 import { newId } from "../core/ids.ts";
 import { quote } from "../core/text.ts";
 import { authorise } from "./authorise.ts";
@@ -13,7 +14,9 @@ import { checkOrigin } from "./origin_check.ts";
 import type { Connection, HttpParts } from "./parts.ts";
 import { peerName } from "./peer.ts";
 import { methodNotAllowed, notFound, problem } from "./problem.ts";
-import { type Route, ROUTES } from "./routes.ts";
+import { NO_QUERY, readQuery } from "./query.ts";
+import type { Route } from "./route.ts";
+import { routesOf } from "./routes.ts";
 import { secured } from "./security_headers.ts";
 
 /** The service. A request is handed over together with its {@link Connection}. */
@@ -32,7 +35,7 @@ const logger = getLogger(["bulkhead", "http"]);
 /** Makes the service; it can be asked without a socket. */
 export function makeHttpApp(parts: HttpParts): HttpApp {
   const app: HttpApp = new Hono<AppEnvironment>();
-  const routes = ROUTES.filter(({ needs }) => needs === undefined || parts[needs] !== undefined);
+  const routes = routesOf(parts);
 
   app.use(async (context, next) => {
     const rules = parts.origins();
@@ -79,15 +82,15 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
   );
 
   app.onError((error) => {
-    const correlationId = newId();
-    logger.error("internal error", { correlation_id: correlationId, error: error.stack ?? error.message });
+    const about = { correlation_id: newId(), ...FailedRequest.about(error) };
+    logger.error("internal error", about);
     return problem({
       status: 500,
       title: "Internal error",
       detail: "the server failed to answer; its log has the details",
       errorType: "unknown",
       remedy: "Report it with the correlation id.",
-    }, correlationId);
+    }, about.correlation_id);
   });
 
   return app;
@@ -95,11 +98,26 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
 
 /** Answers by a route, once the caller may use it. */
 async function answer(context: HttpContext, route: Route, parts: HttpParts): Promise<Response> {
-  if (route.scope === null) return await route.answer(context, parts);
+  if (route.scope === null) {
+    const refused = refuseQuery(context, route);
+    if (refused !== null) return refused;
+    if (route.details === undefined) return await route.answer(context, parts);
+    // Whoever may not see them is answered all the same; a wrong token counts as one.
+    const authorised = await authorise(context.req.raw, peerOf(context), null, parts);
+    const hasDetails = authorised.ok && authorised.caller.scopes.has(route.details);
+    return await route.answer(context, parts, hasDetails);
+  }
   const authorised = await authorise(context.req.raw, peerOf(context), route.scope, parts);
   if (!authorised.ok) return authorised.response;
   if (route.withoutHead && context.req.method === "HEAD") return refuseMethod(context, route);
-  return await route.answer(context, parts, authorised.caller);
+  return refuseQuery(context, route) ?? await route.answer(context, parts, authorised.caller);
+}
+
+/** The answer to a query on a route that takes none; null when there is no such query. */
+function refuseQuery({ req }: HttpContext, { query }: Route): Response | null {
+  if (query !== undefined) return null;
+  const read = readQuery(req.raw, NO_QUERY);
+  return read.ok ? null : read.response;
 }
 
 /** What is not there is told to those only who may ask at all: where there are tokens, without one nothing is. */

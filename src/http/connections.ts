@@ -299,7 +299,7 @@ export class KeptRequest {
     this.#isSpent = true;
   }
 
-  /** Nothing is added any more to an answer that is made piece by piece. */
+  /** Of an answer in pieces, only the client's taking them is waited for. */
   sending(): void {
     this.#go("sending");
   }

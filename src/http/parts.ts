@@ -4,9 +4,12 @@
  * @module
  */
 import type { Clock } from "../core/clock.ts";
+import type { ConfigDescription } from "../config/describe.ts";
+import type { HealthMonitor } from "../health/monitor.ts";
 import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
+import type { RunStore } from "../runs/run_store.ts";
 import type { Step } from "../runs/step.ts";
 import type { Toolbox, ToolboxEntry } from "../runs/toolbox.ts";
 import type { AuthoriseParts } from "./authorise.ts";
@@ -19,13 +22,23 @@ export interface ToolAdmin {
   resetBreaker(name: string): Step<ToolboxEntry>;
 }
 
+/** The runs that are kept. */
+export interface KeptRuns {
+  readonly store: RunStore;
+  /** Resolves once runs of an earlier server, where they outlast it, have been taken in. */
+  readonly loaded: Promise<void>;
+}
+
 /** The parts without which some routes are not there. */
 export interface OptionalParts {
   readonly admin?: ToolAdmin;
   /** Prometheus' text format; null while metrics are switched off. */
   readonly metrics?: () => string | null;
-  /** The effective configuration, without secrets, to be sent as JSON. */
-  readonly config?: () => unknown;
+  readonly runs?: KeptRuns;
+  /** How well the server is. */
+  readonly health?: { readonly monitor: Pick<HealthMonitor, "current" | "history" | "latest"> };
+  /** The effective configuration, without secrets. */
+  readonly config?: () => ConfigDescription;
 }
 
 /** What the service stands on. */
@@ -33,6 +46,8 @@ export interface HttpParts extends AuthoriseParts, OptionalParts {
   readonly toolbox: Toolbox;
   readonly policy: () => TargetPolicy;
   readonly pipeline: Pipeline;
+  /** Whether programs can be run at all. */
+  readonly confinement: { readonly stands: boolean };
   readonly sessions: HttpSessions;
   /** Asked for each request: the port is known only once it is bound. */
   readonly origins: () => OriginRules;
@@ -50,6 +65,6 @@ export interface Connection {
   readonly bodyIsRead?: () => void;
   /** Says that the body is not waited for any longer: nothing else can be asked on this connection. */
   readonly bodyIsLate?: () => void;
-  /** Says that nothing is added any more to an answer that is made piece by piece. */
-  readonly answerIsWhole?: () => void;
+  /** Says, of an answer in pieces, that only the client's taking them is waited for: with each piece, or with the last. */
+  readonly awaitsClient?: () => void;
 }

@@ -52,7 +52,7 @@ export async function executeTool(context: Context, parts: HttpParts, caller: Ca
   const stream = heldBody(text, {
     clock,
     onGone: () => gone.abort(),
-    onWhole: () => connectionOf(context)?.answerIsWhole?.(),
+    onWhole: () => connectionOf(context)?.awaitsClient?.(),
   });
   return new Response(stream, { headers: JSON_TYPE });
 }

@@ -7,14 +7,17 @@ import { getLogger } from "@logtape/logtape";
 import { abortionOf, type OutputListener } from "../confinement/compartment.ts";
 import { CHILD_ENVIRONMENT } from "../confinement/child_environment.ts";
 import type { Tier } from "../confinement/tier.ts";
+import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { RunResult } from "../core/result.ts";
+import { noteRun } from "../logging/run_ids.ts";
 import type { Admission } from "./admission.ts";
 import { ceilingsOf } from "./ceilings.ts";
 import { type Classification, classify, type ReachedLimit } from "./classify.ts";
 import type { Plan } from "./plan.ts";
 import { lostEnding, report } from "./report.ts";
+import { ObservedRun, type RunObserver } from "./run_observer.ts";
 import { startFailure } from "./start_failure.ts";
 import { no, type Step } from "./step.ts";
 import type { ToolboxEntry } from "./toolbox.ts";
@@ -40,6 +43,8 @@ export interface AdmittedRun {
   readonly plan: Plan;
   readonly admission: Admission;
   readonly correlationId: string;
+  /** Who asks. */
+  readonly client: string;
   readonly settings: ExecutionSettings;
   /** Decided while the first runs may already be there. */
   readonly enforced: () => Promise<Enforced>;
@@ -48,6 +53,8 @@ export interface AdmittedRun {
   readonly onOutput?: OutputListener | undefined;
   /** Called when the program is about to be started: a result will come, but where it cannot be started after all. */
   readonly onStart?: (() => void) | undefined;
+  readonly observers: readonly RunObserver[];
+  readonly clock: Clock;
 }
 
 /** What a run came to: the contract's result, and a readable account of `parsed`, or null. */
@@ -88,11 +95,22 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
     return no(CANCELLED_BEFORE);
   }
   const runId = newId();
+  noteRun(runId, correlationId);
   const about = { run_id: runId, tool: tool.name, correlation_id: correlationId };
   logger.info("run started", { ...about, target: plan.target });
   // Arguments may hold a caller's secrets, such as a header with a token.
   logger.debug("arguments", { ...about, args: plan.args });
   run.onStart?.();
+  using observed = new ObservedRun({
+    runId,
+    tool: tool.name,
+    target: plan.target,
+    argv: [availability.path, ...plan.args],
+    correlationId,
+    client: run.client,
+    waitedMs: admission.waitedMs,
+    startedAtMs: run.clock.wall(),
+  }, run.observers);
   const limits = ceilingsOf(tool.limits, plan.timeoutMs + settings.killGraceMs, enforced.treeCeilings);
   const execution = await executor.run(
     {
@@ -106,7 +124,10 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
       ...limits,
     },
     run.signal,
-    run.onOutput,
+    (stream, bytes, soFar) => {
+      observed.output(stream, bytes, soFar);
+      run.onOutput?.(stream, bytes, soFar);
+    },
   );
   if (execution.status === "cancelled") {
     admission.record(NOTHING_RAN);
@@ -134,7 +155,7 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
       breaker: "failure",
     };
   admission.record(classification);
-  const reported = await report(
+  const made = await report(
     {
       runId,
       correlationId,
@@ -148,7 +169,9 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
     { ending, output: execution.output },
     classification,
   );
+  const reported: ReportedRun = { ...made, limit: classification.limit ?? null };
   const { outcome, returncode, execution_time_sec, queue_time_sec } = reported.result;
   logger.info("run ended", { ...about, outcome, returncode, execution_time_sec, queue_time_sec });
-  return { ok: true, value: { ...reported, limit: classification.limit ?? null } };
+  observed.ended(reported, execution.output);
+  return { ok: true, value: reported };
 }

@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { OutputListener } from "../confinement/compartment.ts";
 import type { Clock } from "../core/clock.ts";
+import { FailedRequest } from "../core/failed_request.ts";
 import { isCorrelationId, newId } from "../core/ids.ts";
 import { JoinedSignal } from "../core/joined_signal.ts";
 import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
@@ -16,6 +17,7 @@ import { Approver, type IntrusiveSettings, type LeaveOfCaller } from "./approval
 import { type Enforced, execute, type ExecutionSettings, type ReportedRun } from "./execute.ts";
 import { type Lookups, planWithLookups } from "./lookups.ts";
 import type { Plan, RunRequest } from "./plan.ts";
+import type { RunObserver } from "./run_observer.ts";
 import { no, type Step } from "./step.ts";
 import {
   disablement,
@@ -50,6 +52,8 @@ export interface PipelineParts {
   readonly enforced: () => Promise<Enforced>;
   /** Told of each request when it is answered: exactly once, whatever came of it. */
   readonly record: (answered: AnsweredRequest) => void;
+  /** Told of each run whose program is started, in this order. */
+  readonly observers: readonly RunObserver[];
   readonly clock: Clock;
 }
 
@@ -106,7 +110,11 @@ export class Pipeline {
     return this.#gate.open;
   }
 
-  /** Answers one request. Never throws for anything that a caller can send. */
+  /**
+   * Answers one request.
+   *
+   * @throws {FailedRequest} for a bug, and never for anything that a caller can send
+   */
   run(toolName: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
     const answer = this.#recorded(toolName, request, context);
     this.#going.add(answer);
@@ -148,7 +156,12 @@ export class Pipeline {
   async #answer(toolName: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
     const given = request.correlation_id;
     const correlationId = typeof given === "string" && isCorrelationId(given) ? given : newId();
-    const step = await this.#run(toolName, request, correlationId, context);
+    let step: Step<ReportedRun>;
+    try {
+      step = await this.#run(toolName, request, correlationId, context);
+    } catch (error) {
+      throw new FailedRequest(correlationId, error);
+    }
     if (step.ok) return { kind: "result", ...step.value };
     const { refusal } = step;
     logger.info("run refused", {
@@ -190,9 +203,12 @@ export class Pipeline {
         enforced: this.#parts.enforced,
         admission,
         correlationId,
+        client: context.client,
         signal,
         onOutput: context.onOutput,
         onStart: context.onStart,
+        observers: this.#parts.observers,
+        clock: this.#parts.clock,
       });
     } finally {
       admission.release();

@@ -117,7 +117,7 @@ export class HttpServer {
         peer,
         bodyIsRead: () => began.received(),
         bodyIsLate: () => began.late(),
-        answerIsWhole: () => began.sending(),
+        awaitsClient: () => began.sending(),
       });
     };
     try {

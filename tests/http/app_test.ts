@@ -336,7 +336,7 @@ Deno.test("http: a preflight from an origin that was named is answered without a
 
 Deno.test("http: a run that takes long is answered by line feeds and then its result; one that is left is cancelled", async () => {
   const service = makeService();
-  const first = service.ask(EXECUTE, { body: aim });
+  const first = service.ask(EXECUTE, { body: aim, isUnread: true });
   await flush();
   service.clock.advance(HOLD_AFTER_MS);
   const response = await first;
@@ -346,7 +346,7 @@ Deno.test("http: a run that takes long is answered by line feeds and then its re
   const text = await response.text();
   assert.match(text, /^\n\n\{/);
   assert.equal(JSON.parse(text).outcome, "success");
-  const second = service.ask(EXECUTE, { body: aim });
+  const second = service.ask(EXECUTE, { body: aim, isUnread: true });
   await flush();
   service.clock.advance(HOLD_AFTER_MS);
   await (await second).body!.cancel();

@@ -30,6 +30,7 @@ const pipeline = new Pipeline({
   },
   enforced: () => Promise.resolve({ tier: "basic", treeCeilings: [] }),
   record: () => {},
+  observers: [],
   clock: new FakeClock(),
 });
 

@@ -10,7 +10,8 @@ import type { Availability } from "../../src/catalog/availability.ts";
 import { type Manifest, manifestSchema } from "../../src/catalog/manifest.ts";
 import { resolveTool, type Tool, type ToolDefaults } from "../../src/catalog/tool.ts";
 import type { Execution, OutputListener } from "../../src/confinement/compartment.ts";
-import type { Ending, Order } from "../../src/confinement/protocol.ts";
+import { ByteBuffer } from "../../src/confinement/byte_buffer.ts";
+import type { Ending, Order, StreamName } from "../../src/confinement/protocol.ts";
 import type { Refusal } from "../../src/core/refusal.ts";
 import type { RunResult } from "../../src/core/result.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
@@ -25,6 +26,7 @@ import {
   type RunContext,
 } from "../../src/runs/pipeline.ts";
 import type { RunRequest } from "../../src/runs/plan.ts";
+import type { RunObserver } from "../../src/runs/run_observer.ts";
 import { Registry } from "../../src/runs/registry.ts";
 import type { Executor, Toolbox, ToolState } from "../../src/runs/toolbox.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -112,7 +114,8 @@ export function endedWith(changes: Partial<Ending> = {}, stdout = "", stderr = "
 export interface PendingOrder {
   readonly order: Order;
   readonly signal: AbortSignal;
-  readonly onOutput: OutputListener | undefined;
+  /** Has the program write something. */
+  onOutput(stream: StreamName, bytes: Uint8Array): void;
   end(execution?: Execution): void;
 }
 
@@ -128,11 +131,15 @@ export class FakeExecutor implements Executor {
   run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
     this.orders.push(order);
     if (this.answer !== null) return Promise.resolve(this.answer(order));
+    const kept = { stdout: new ByteBuffer(Infinity), stderr: new ByteBuffer(Infinity) };
     return new Promise((resolve) => {
       const pending: PendingOrder = {
         order,
         signal,
-        onOutput,
+        onOutput: (stream, bytes) => {
+          kept[stream].append(bytes);
+          onOutput?.(stream, bytes, kept[stream].bytes());
+        },
         end: (execution = endedWith()) => {
           this.pending.splice(this.pending.indexOf(pending), 1);
           signal.removeEventListener("abort", cancel);
@@ -157,6 +164,8 @@ export interface EngineOptions {
   readonly lookups?: Partial<Lookups>;
   /** Whether a client may still run tools; without it everyone may. */
   readonly mayRun?: (client: string) => boolean;
+  /** Told of runs. */
+  readonly observers?: readonly RunObserver[];
   /** By tool name. */
   readonly disabled?: readonly string[];
   readonly availability?: Readonly<Record<string, Availability>>;
@@ -228,6 +237,7 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     lookups: { ...NO_LOOKUPS, ...options.lookups },
     enforced: options.enforced ?? (() => Promise.resolve({ tier: "basic", treeCeilings: [] })),
     record: (answered) => void recorded.push(answered),
+    observers: options.observers ?? [],
     clock,
   });
   return {
