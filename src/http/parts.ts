@@ -9,6 +9,7 @@ import type { Pipeline } from "../runs/pipeline.ts";
 import type { Step } from "../runs/step.ts";
 import type { Toolbox, ToolboxEntry } from "../runs/toolbox.ts";
 import type { AuthoriseParts } from "./authorise.ts";
+import type { EventStreams } from "./event_streams.ts";
 import type { OriginRules } from "./origin_check.ts";
 
 /** Changes of tools while the server runs. Each gives the tool as it is then, or refuses an unknown one. */
@@ -23,6 +24,9 @@ export interface OptionalParts {
   readonly admin?: ToolAdmin;
   /** Prometheus' text format; null while metrics are switched off. */
   readonly metrics?: () => string | null;
+  /** Statistics by tool, to be sent as JSON; null while metrics are switched off. */
+  readonly statistics?: () => object | null;
+  readonly events?: EventStreams;
   /** The effective configuration, without secrets, to be sent as JSON. */
   readonly config?: () => unknown;
 }

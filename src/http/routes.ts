@@ -7,6 +7,7 @@ import type { Context } from "hono";
 import { escapeControlsInJson } from "../core/text.ts";
 import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import type { Caller } from "./authorise.ts";
+import { readEvents } from "./event_routes.ts";
 import { speakMcp } from "./mcp_route.ts";
 import type { HttpParts, OptionalParts } from "./parts.ts";
 import { notFound } from "./problem.ts";
@@ -65,7 +66,16 @@ export const ROUTES: readonly Route[] = [
     needs: "admin",
     answer: changeTool((admin, name) => admin.resetBreaker(name)),
   },
+  {
+    path: "/events",
+    methods: ["GET"],
+    withoutHead: true,
+    scope: "read",
+    needs: "events",
+    answer: readEvents,
+  },
   { path: "/metrics", methods: ["GET"], scope: "read", needs: "metrics", answer: showMetrics },
+  { path: "/stats", methods: ["GET"], scope: "read", needs: "statistics", answer: showStatistics },
   { path: "/config", methods: ["GET"], scope: "read", needs: "config", answer: showConfig },
 ];
 
@@ -75,10 +85,17 @@ function readiness(context: Context, { pipeline }: HttpParts): Response {
 
 function showMetrics(_context: Context, { metrics }: HttpParts): Response {
   const text = metrics?.() ?? null;
-  if (text === null) {
-    return notFound("metrics are switched off", "A person may switch them on with metrics.enabled: true.");
-  }
+  if (text === null) return metricsAreOff();
   return new Response(text, { headers: { "content-type": METRICS_CONTENT_TYPE } });
+}
+
+function showStatistics(context: Context, { statistics }: HttpParts): Response {
+  const answer = statistics?.() ?? null;
+  return answer === null ? metricsAreOff() : context.json(answer);
+}
+
+function metricsAreOff(): Response {
+  return notFound("metrics are switched off", "A person may switch them on with metrics.enabled: true.");
 }
 
 function showConfig(_context: Context, { config }: HttpParts): Response {
