@@ -124,8 +124,8 @@ export class EventFeed {
       left: (one) => this.#readers.delete(one),
       dropped: () => this.#observer?.recordDropped(),
     });
+    this.#readers.add(reader);
     if (this.#isClosed) reader.finish();
-    else this.#readers.add(reader);
     return reader;
   }
 

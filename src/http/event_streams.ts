@@ -106,6 +106,8 @@ class EventStream {
   readonly #signal: AbortSignal;
   readonly #onGone = () => this.end("the client is gone");
   #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** Whether its client has taken something since the last heartbeat. */
+  #hasTaken = false;
   #stalledBeats = 0;
   #hasEnded = false;
 
@@ -126,7 +128,10 @@ class EventStream {
         this.#controller = controller;
         controller.enqueue(retryFrame(RETRY_MS));
       },
-      pull: () => this.#pump(),
+      pull: () => {
+        this.#hasTaken = true;
+        this.#pump();
+      },
       cancel: this.#onGone,
     }, { highWaterMark: WAITING_BYTES, size: ({ length }) => length });
     signal.addEventListener("abort", this.#onGone, { once: true });
@@ -157,13 +162,13 @@ class EventStream {
   beat(): void {
     this.recheck();
     if (this.#hasEnded) return;
-    if (this.#hasRoom) {
-      this.#stalledBeats = 0;
-      this.#controller.enqueue(heartbeatFrame(this.#reader.position));
-    } else if (++this.#stalledBeats >= STALLED_HEARTBEATS) {
+    if (this.#hasRoom) this.#controller.enqueue(heartbeatFrame(this.#reader.position));
+    else if (!this.#hasTaken && ++this.#stalledBeats >= STALLED_HEARTBEATS) {
       this.#reader.drop();
-      this.end("it has taken nothing for too long");
+      return this.end("it has taken nothing for too long");
     }
+    if (this.#hasTaken) this.#stalledBeats = 0;
+    this.#hasTaken = false;
   }
 
   get #hasRoom(): boolean {

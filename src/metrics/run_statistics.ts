@@ -7,6 +7,7 @@
 import type { RefusalCondition } from "../core/refusal.ts";
 import type { Outcome } from "../core/result.ts";
 import { type DistributionSummary, RecentDistribution } from "./distribution.ts";
+import { requireFinite } from "./metric.ts";
 import type { RunFacts } from "./run_metrics.ts";
 import { OTHER } from "./series.ts";
 
@@ -82,6 +83,7 @@ export class RunStatistics {
    * @throws {RangeError} if a number is negative or not finite.
    */
   recordRun({ tool, outcome, durationMs, waitedMs }: RunFacts): void {
+    for (const ms of [durationMs, waitedMs]) requireFinite("a run's statistics", ms, 0);
     const record = this.#of(tool);
     record.execution.observe(durationMs / 1000);
     record.queue.observe(waitedMs / 1000);

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { EventFeed } from "../../src/events/event_feed.ts";
+import { EventStreams } from "../../src/http/event_streams.ts";
 import { ROUTES } from "../../src/http/routes.ts";
 import type { ToolAdmin } from "../../src/http/parts.ts";
 import type { Tokens } from "../../src/http/tokens.ts";
+import { FairPlaces } from "../../src/resilience/fair_places.ts";
 import { toolInformation } from "../../src/runs/describe_tool.ts";
 import { findTool } from "../../src/runs/toolbox.ts";
 import { endedWith, makeEngine } from "../support/engine.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { type Ask, makeService, type ServiceOptions, type TestService } from "../support/http.ts";
 import { bearer, tokensOf } from "../support/tokens.ts";
 
@@ -18,7 +22,9 @@ const CONTRACT: Readonly<Record<string, string | null>> = {
   "POST /tools/{name}/enable": "admin",
   "POST /tools/{name}/disable": "admin",
   "POST /tools/{name}/breaker/reset": "admin",
+  "GET /events": "read",
   "GET /metrics": "read",
+  "GET /stats": "read",
   "GET /config": "read",
   "POST /mcp": "execute",
   "GET /mcp": "execute",
@@ -55,11 +61,15 @@ function fakeAdmin() {
 async function fullService(tokens?: Tokens | null, options: ServiceOptions["http"] = {}) {
   const good = tokens === undefined ? await tokensOf(ALL_TOKENS) : tokens;
   const { asked, admin } = fakeAdmin();
+  const clock = new FakeClock();
+  const feed = new EventFeed({ clock, boot: "0123abcd" });
   const service = makeService({
     http: {
       tokens: () => good,
       admin,
       metrics: () => "# HELP x y\n",
+      statistics: () => ({ tools: {} }),
+      events: new EventStreams({ feed, places: new FairPlaces(() => 4), clock, mayRead: () => true }),
       config: () => ({ server: { port: 1 } }),
       ...options,
     },
@@ -163,7 +173,11 @@ for (const path of PATHS) {
   });
 }
 
-for (const path of PATHS.filter((path) => path !== "/mcp")) {
+const WITH_HEAD = ROUTES.filter(({ withoutHead }) => !withoutHead).map(({ path }) =>
+  path.replace("{name}", "probe")
+);
+
+for (const path of new Set(WITH_HEAD)) {
   Deno.test(`routes: HEAD ${path} is what GET is, without its body`, async () => {
     const route = ROUTES.find((route) => route.path.replace("{name}", "probe") === path)!;
     if (!(route.methods as readonly string[]).includes("GET")) return;
