@@ -63,7 +63,7 @@ Deno.test("run events: a refusal says its reason, as metrics call it, and when t
   const [refused, started, ...more] = all();
   assert.deepEqual([started!.state, more], ["started", []]);
   const { error, ...rest } = refused!;
-  assert.match(error as string, /queue/);
+  assert.match(error as string, /waiting/);
   assert.deepEqual(rest, {
     state: "refused",
     tool: "probe",
