@@ -41,8 +41,11 @@ export type Execution =
     readonly durationMs: number;
   };
 
-/** Called with each kept piece of output as it comes. */
-export type OutputListener = (stream: StreamName, bytes: Uint8Array) => void;
+/**
+ * Called with each kept piece of output as it comes, and with all that was kept of the stream so far: a view, which later
+ * output leaves as it is, and which costs nothing while the run goes on.
+ */
+export type OutputListener = (stream: StreamName, bytes: Uint8Array, soFar: Uint8Array) => void;
 
 /** What a compartment needs of the warden. */
 export interface CompartmentWarden {
@@ -244,7 +247,7 @@ export class Compartment {
         if (!run.kept[data.stream].append(data.bytes)) {
           return this.#distrust("it sent more output than it was to keep");
         }
-        run.onOutput?.(data.stream, data.bytes);
+        run.onOutput?.(data.stream, data.bytes, run.kept[data.stream].bytes());
         break;
       case "ended":
         this.#finish(run, { status: "ended", ending: endingOf(run, data.ending), output: outputOf(run) });

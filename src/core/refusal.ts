@@ -4,21 +4,27 @@
  * @module
  */
 
+import * as z from "zod";
+
 /** The stable error names that clients see in `error_type`. */
-export type ErrorType =
-  | "validation_error"
-  | "approval_required"
-  | "approval_declined"
-  | "not_found"
-  | "disabled"
-  | "queue_full"
-  | "rate_limited"
-  | "circuit_breaker_open"
-  | "execution_error"
-  | "resource_exhausted"
-  | "timeout"
-  | "cancelled"
-  | "unknown";
+export const ERROR_TYPES = [
+  "validation_error",
+  "approval_required",
+  "approval_declined",
+  "not_found",
+  "disabled",
+  "queue_full",
+  "rate_limited",
+  "circuit_breaker_open",
+  "execution_error",
+  "resource_exhausted",
+  "timeout",
+  "cancelled",
+  "unknown",
+] as const;
+
+/** One of {@link ERROR_TYPES}. */
+export type ErrorType = (typeof ERROR_TYPES)[number];
 
 /** How one condition is answered: by HTTP status, by the exit code of `bulkhead call`, and over MCP. */
 export interface RefusalAnswer {
@@ -63,13 +69,16 @@ export interface Refusal {
 }
 
 /** The wire form of a refusal, shared by MCP's structured content, `call --json` and HTTP problems. */
-export interface RefusalBody {
-  readonly error_type: ErrorType;
-  readonly error: string;
-  readonly recovery_suggestion: string;
-  readonly field?: string;
-  readonly retry_after_sec?: number;
-}
+export const refusalBodySchema = z.strictObject({
+  error_type: z.enum(ERROR_TYPES),
+  error: z.string().describe("What is wrong"),
+  recovery_suggestion: z.string().describe("What to do about it"),
+  field: z.string().exactOptional().describe("The request's field at fault, such as parameters.ports"),
+  retry_after_sec: z.int().min(1).exactOptional().describe("Seconds until a new try makes sense"),
+});
+
+/** What {@link refusalBodySchema} describes. */
+export type RefusalBody = Readonly<z.infer<typeof refusalBodySchema>>;
 
 /** Renders a refusal for clients. */
 export function refusalBody(refusal: Refusal): RefusalBody {

@@ -12,7 +12,9 @@ import { checkOrigin } from "./origin_check.ts";
 import type { Connection, HttpParts } from "./parts.ts";
 import { peerName } from "./peer.ts";
 import { methodNotAllowed, notFound, problem } from "./problem.ts";
-import { type Route, ROUTES } from "./routes.ts";
+import { NO_QUERY, readQuery } from "./query.ts";
+import type { Route } from "./route.ts";
+import { ROUTES } from "./routes.ts";
 
 /** The service. A request is handed over together with its {@link Connection}. */
 export type HttpApp = Hono<{ Bindings: Connection }>;
@@ -74,11 +76,18 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
 
 /** Answers by a route, once the caller may use it. */
 async function answer(context: HttpContext, route: Route, parts: HttpParts): Promise<Response> {
-  if (route.scope === null) return await route.answer(context, parts);
+  if (route.scope === null) return refuseQuery(context, route) ?? await route.answer(context, parts);
   const authorised = await authorise(context.req.raw, peerOf(context), route.scope, parts);
   if (!authorised.ok) return authorised.response;
   if (route.withoutHead && context.req.method === "HEAD") return refuseMethod(context, route);
-  return await route.answer(context, parts, authorised.caller);
+  return refuseQuery(context, route) ?? await route.answer(context, parts, authorised.caller);
+}
+
+/** The answer to a query on a route that takes none; null when there is no such query. */
+function refuseQuery({ req }: HttpContext, { query }: Route): Response | null {
+  if (query !== undefined) return null;
+  const read = readQuery(req.raw, NO_QUERY);
+  return read.ok ? null : read.response;
 }
 
 /** What is not there is told to those only who may ask at all: where there are tokens, without one nothing is. */

@@ -4,38 +4,55 @@
  * @module
  */
 import type { Context } from "hono";
+import * as z from "zod";
 import { newId } from "../core/ids.ts";
-import { quote } from "../core/text.ts";
-import { EVENT_TYPES, type EventType, isEventType } from "../events/event.ts";
+import { EVENT_TYPES } from "../events/event.ts";
 import type { Caller } from "./authorise.ts";
 import type { HttpParts } from "./parts.ts";
-import { problem, refusalProblem } from "./problem.ts";
+import { problem } from "./problem.ts";
+import type { RouteAnswer } from "./route.ts";
+import { problemSchema } from "./schemas.ts";
 
 /** Seconds after which it makes sense to ask for a stream again when all are taken. */
 const RETRY_AFTER_SEC = 15;
 
-/** What the query may name. */
-const LAST_EVENT_ID = "last_event_id";
-const TYPES = "types";
+/** What may be asked for. */
+export const eventsQuery = z.strictObject({
+  types: z.string().transform((text) => text.split(",")).pipe(z.array(z.enum(EVENT_TYPES))).optional()
+    .describe(`Only these types of events, with commas between them: ${EVENT_TYPES.join(", ")}`),
+  last_event_id: z.string().optional()
+    .describe("As the header Last-Event-ID, which counts where both are there"),
+});
 
-/** What a query asks for, or what is wrong with it. */
-type QueryReading =
-  | { readonly ok: true; readonly after: string | null; readonly types: ReadonlySet<EventType> | null }
-  | { readonly ok: false; readonly field: string; readonly error: string; readonly remedy: string };
+/** What it is, for those who read the description of the routes. */
+export const EVENTS_DESCRIPTION = "Server-Sent Events. The first is `start`, which says where the stream " +
+  "begins; a client that names the id of the event that it has seen last is given what it has missed instead, or, " +
+  "where that is not known any more, `reset` and all that is. Then come events as they happen. A client that does not " +
+  "read is dropped.";
+
+/** Its answers. */
+export const EVENT_ANSWERS: Readonly<Record<number, RouteAnswer>> = {
+  200: { description: "A stream without an end", content: "text/event-stream" },
+  503: {
+    description: "As many streams are open as the server allows",
+    content: problemSchema,
+    headers: ["retry-after"],
+  },
+};
 
 /** Opens a stream of events. */
-export function readEvents(context: Context, { events }: HttpParts, caller: Caller): Response {
+export function readEvents(
+  context: Context,
+  { events }: HttpParts,
+  caller: Caller,
+  query: z.infer<typeof eventsQuery>,
+): Response {
   if (events === undefined) throw new Error("a route is there without its part");
-  const query = readQuery(new URL(context.req.url).searchParams);
-  if (!query.ok) {
-    const { field, error, remedy } = query;
-    return refusalProblem({ condition: "invalid", field, error, remedy }, newId());
-  }
   const body = events.open({
     caller: caller.name,
     // A browser sends the header when it connects again by itself, and the query as it was at first.
-    after: context.req.header("last-event-id") ?? query.after,
-    types: query.types,
+    after: context.req.header("last-event-id") ?? query.last_event_id ?? null,
+    types: query.types === undefined ? null : new Set(query.types),
     signal: context.req.raw.signal,
   });
   if (body === null) {
@@ -53,32 +70,4 @@ export function readEvents(context: Context, { events }: HttpParts, caller: Call
   }
   // Proxies that collect an answer before they hand it on are told not to.
   return new Response(body, { headers: { "content-type": "text/event-stream", "x-accel-buffering": "no" } });
-}
-
-function readQuery(query: URLSearchParams): QueryReading {
-  for (const key of query.keys()) {
-    if (key !== LAST_EVENT_ID && key !== TYPES) {
-      return bad(
-        key,
-        `there is no parameter ${quote(key)}`,
-        `The parameters are ${TYPES} and ${LAST_EVENT_ID}.`,
-      );
-    }
-    if (query.getAll(key).length > 1) return bad(key, `${key} is given twice`, "Give it once.");
-  }
-  const after = query.get(LAST_EVENT_ID);
-  const listed = query.get(TYPES);
-  if (listed === null) return { ok: true, after, types: null };
-  const types = new Set<EventType>();
-  for (const name of listed.split(",")) {
-    if (!isEventType(name)) {
-      return bad(TYPES, `there is no type ${quote(name)}`, `Name some of ${EVENT_TYPES.join(",")}, or none.`);
-    }
-    types.add(name);
-  }
-  return { ok: true, after, types };
-}
-
-function bad(key: string, error: string, remedy: string): QueryReading {
-  return { ok: false, field: key === TYPES || key === LAST_EVENT_ID ? key : "query", error, remedy };
 }

@@ -4,10 +4,28 @@
  * @module
  */
 import type { Context } from "hono";
+import * as z from "zod";
 import { escapeControls } from "../core/text.ts";
 import type { Caller } from "./authorise.ts";
 import { readJsonBody } from "./body.ts";
 import type { HttpParts } from "./parts.ts";
+import type { Route } from "./route.ts";
+
+/** One message of JSON-RPC 2.0, or several of them. */
+export const mcpMessageSchema = z.union([
+  z.looseObject({ jsonrpc: z.literal("2.0") }),
+  z.array(z.looseObject({ jsonrpc: z.literal("2.0") })),
+]);
+
+/** What the protocol's own specification describes at length. */
+export const MCP_ANSWERS: Route["answers"] = {
+  200: { description: "Messages, as a stream of events or as JSON", content: "text/event-stream" },
+  202: { description: "Notifications or answers were taken" },
+  400: { description: "No JSON, no JSON-RPC, or no session", content: "application/json" },
+  404: { description: "There is no such session", content: "application/json" },
+  406: { description: "The client does not take what is sent", content: "application/json" },
+  413: { description: "The body is too large", content: "application/json" },
+};
 
 /** Hands a request over to its caller's sessions. */
 export async function speakMcp(context: Context, parts: HttpParts, caller: Caller): Promise<Response> {

@@ -7,6 +7,7 @@ import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
 import type { Step } from "../runs/step.ts";
+import type { Statistics } from "../runs/statistics_schema.ts";
 import type { Toolbox, ToolboxEntry } from "../runs/toolbox.ts";
 import type { AuthoriseParts } from "./authorise.ts";
 import type { EventStreams } from "./event_streams.ts";
@@ -25,7 +26,7 @@ export interface OptionalParts {
   /** Prometheus' text format; null while metrics are switched off. */
   readonly metrics?: () => string | null;
   /** Statistics by tool, to be sent as JSON; null while metrics are switched off. */
-  readonly statistics?: () => object | null;
+  readonly statistics?: () => Statistics | null;
   readonly events?: EventStreams;
   /** The effective configuration, without secrets, to be sent as JSON. */
   readonly config?: () => unknown;

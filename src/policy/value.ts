@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { JsonSchema } from "../core/json_schema.ts";
 import { hasControls, quote } from "../core/text.ts";
 import { type Facts, type Need, NOTHING_KNOWN } from "./facts.ts";
 import type { TargetKind } from "./target.ts";
@@ -44,8 +45,7 @@ export type ValueReading =
   | { readonly ok: false; readonly expected: string }
   | { readonly ok: false; readonly need: Need };
 
-/** A JSON Schema, as far as this program writes them. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
+export type { JsonSchema };
 
 /** What values are checked against beside their type. */
 export interface ValueContext {

@@ -6,10 +6,13 @@
 import * as z from "zod";
 import { parsers } from "../catalog/parsers/registry.ts";
 import { targetNeed, type Tool } from "../catalog/tool.ts";
+import { type JsonSchema, jsonSchemaOf } from "../core/json_schema.ts";
+import { refusalBodySchema } from "../core/refusal.ts";
+import { runResultSchema } from "../core/result.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
-import type { JsonSchema } from "../policy/value.ts";
 import { inputSchema } from "./input_schema.ts";
-import type { RunRequest } from "./plan.ts";
+import type { RunRequest } from "./run_request.ts";
+import type { ToolInformation } from "./tool_schema.ts";
 import { disablement, isOffered, occupancy, type ToolboxEntry, unavailability } from "./toolbox.ts";
 
 /** A tool as clients see it. */
@@ -66,66 +69,30 @@ export function outputSchema(tool: Tool): Promise<JsonSchema> {
 
 async function makeOutputSchema(tool: Tool): Promise<JsonSchema> {
   const parserName = tool.manifest.output?.parser;
-  const parsed = parserName === undefined
-    ? { type: "null" }
-    : { anyOf: [withoutDialect(z.toJSONSchema((await parsers[parserName]()).schema)), { type: "null" }] };
-  const result = {
-    run_id: { type: "string", format: "uuid" },
-    tool: { const: tool.name },
-    target: nullable("string"),
-    argv: { type: "array", items: { type: "string" } },
-    outcome: { enum: ["success", "failure", "timeout", "killed", "cancelled"] },
-    returncode: nullable("integer"),
-    signal: nullable("string"),
-    stdout: { type: "string" },
-    stderr: { type: "string" },
-    stdout_bytes: { type: "integer" },
-    stderr_bytes: { type: "integer" },
-    truncated_stdout: { type: "boolean" },
-    truncated_stderr: { type: "boolean" },
-    timed_out: { type: "boolean" },
-    execution_time_sec: { type: "number" },
-    queue_time_sec: { type: "number" },
-    error: nullable("string"),
-    error_type: nullable("string"),
-    correlation_id: { type: "string" },
-    parsed,
-    metadata: { type: "object" },
-  };
-  const refusal = {
-    error_type: { type: "string" },
-    error: { type: "string" },
-    recovery_suggestion: { type: "string" },
-    field: { type: "string" },
-    retry_after_sec: { type: "number" },
-  };
+  const parsed = parserName === undefined ? z.null() : (await parsers[parserName]()).schema.nullable();
+  // Whoever reads it pays for each word, and what the fields are called says enough.
+  const { properties, ...result } = jsonSchemaOf(runResultSchema, { brief: true });
   return {
     type: "object",
     anyOf: [
-      { type: "object", properties: result, required: Object.keys(result), additionalProperties: false },
       {
-        type: "object",
-        properties: refusal,
-        required: ["error_type", "error", "recovery_suggestion"],
-        additionalProperties: false,
+        ...result,
+        properties: {
+          ...properties as JsonSchema,
+          tool: { const: tool.name },
+          parsed: jsonSchemaOf(parsed),
+        },
       },
+      jsonSchemaOf(refusalBodySchema, { brief: true }),
     ],
   };
-}
-
-function nullable(type: string): JsonSchema {
-  return { type: [type, "null"] };
-}
-
-function withoutDialect({ $schema: _, ...schema }: Record<string, unknown>): JsonSchema {
-  return schema;
 }
 
 /** A tool as `bulkhead tools --json` and `GET /tools` list it. */
 export function toolInformation(
   entry: ToolboxEntry,
   policy: TargetPolicy,
-): Readonly<Record<string, unknown>> {
+): ToolInformation {
   const { tool } = entry;
   const { description, inputSchema, annotations } = describeTool(tool, policy);
   const missing = unavailability(entry);
@@ -164,7 +131,7 @@ export function toolInformation(
 }
 
 /** A tool's circuit breaker: its settings, as the configuration has them, its state, and what became of its calls. */
-function breakerInformation({ tool, breaker }: ToolboxEntry): Readonly<Record<string, unknown>> {
+function breakerInformation({ tool, breaker }: ToolboxEntry): ToolInformation["circuit_breaker"] {
   const { state, forced, retryAfterMs, consecutiveFailures, recentTransitions, ...counts } = breaker
     .statistics();
   return {

@@ -103,6 +103,7 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
     argv: [availability.path, ...plan.args],
     correlationId,
     client: run.client,
+    waitedMs: admission.waitedMs,
     startedAtMs: run.clock.wall(),
   }, run.observers);
   const limits = ceilingsOf(tool.limits, plan.timeoutMs + settings.killGraceMs, enforced.treeCeilings);
@@ -118,9 +119,9 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
       ...limits,
     },
     run.signal,
-    (stream, bytes) => {
-      observed.output(stream, bytes);
-      run.onOutput?.(stream, bytes);
+    (stream, bytes, soFar) => {
+      observed.output(stream, bytes, soFar);
+      run.onOutput?.(stream, bytes, soFar);
     },
   );
   if (execution.status === "cancelled") {

@@ -5,8 +5,9 @@
  */
 import type { RefusalCondition } from "../core/refusal.ts";
 import type { RunFacts, ToolReading } from "../metrics/run_metrics.ts";
-import type { RunStatistics, ToolStatistics } from "../metrics/run_statistics.ts";
+import type { RunStatistics } from "../metrics/run_statistics.ts";
 import type { AnsweredRequest } from "./pipeline.ts";
+import type { Statistics } from "./statistics_schema.ts";
 import { occupancy, type Toolbox } from "./toolbox.ts";
 
 /** Whatever keeps count of runs. */
@@ -40,23 +41,14 @@ export function readTools(toolbox: Toolbox): ToolReading[] {
   }));
 }
 
-/** A tool's statistics, and how it is doing now. */
-export interface ToolAccount extends ToolStatistics {
-  /** Runs that have their turn now, and runs that wait for it; null for tools that are not there. */
-  readonly running: number | null;
-  readonly queued: number | null;
-  /** The state of its circuit breaker, or null for a tool that is not there. */
-  readonly circuit_breaker: ToolReading["breakerState"] | null;
-}
-
 /** The statistics of every tool, those that are not there any more included, and of all together. */
-export function accountOf(statistics: RunStatistics, toolbox: Toolbox) {
+export function accountOf(statistics: RunStatistics, toolbox: Toolbox): Pick<Statistics, "tools" | "totals"> {
   const now = new Map(readTools(toolbox).map((reading) => [reading.tool, reading]));
   const names = [...new Set([...now.keys(), ...statistics.recorded])].sort();
-  const tools = names.map((name): [string, ToolAccount] => {
+  const tools = names.map((name) => {
     const { running, queued, breakerState } = now.get(name) ??
       { running: null, queued: null, breakerState: null };
-    return [name, { ...statistics.ofTool(name), running, queued, circuit_breaker: breakerState }];
+    return [name, { ...statistics.ofTool(name), running, queued, circuit_breaker: breakerState }] as const;
   });
   const readings = [...now.values()];
   const totals = {

@@ -14,24 +14,9 @@ import { decideArguments } from "../policy/grammar.ts";
 import { describeKinds, type Target, type TargetParts, targetParts } from "../policy/target.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import { shownValue } from "../policy/value.ts";
+import { MIN_TIMEOUT_SEC, REQUEST_FIELDS, type RunRequest } from "./run_request.ts";
 
-/** What a caller may ask for. Values are unchecked: they come from outside. */
-export interface RunRequest {
-  readonly target?: unknown;
-  readonly parameters?: unknown;
-  readonly extra_args?: unknown;
-  readonly timeout_sec?: unknown;
-  readonly correlation_id?: unknown;
-}
-
-/** The fields of a {@link RunRequest}. */
-const REQUEST_FIELDS = [
-  "target",
-  "parameters",
-  "extra_args",
-  "timeout_sec",
-  "correlation_id",
-] as const;
+export type { RunRequest };
 
 /** A checked run. */
 export interface Plan {
@@ -52,9 +37,6 @@ export type PlanDecision =
   | { readonly ok: false; readonly refusal: Refusal }
   | { readonly ok: false; readonly need: Need };
 
-/** The shortest time-out that a caller may ask for, in seconds. */
-const MIN_TIMEOUT_SEC = 0.1;
-
 /**
  * Plans a run of `tool`.
  *
@@ -68,7 +50,7 @@ export function planRun(
   maxArgsBytes: number,
   facts: Facts = NOTHING_KNOWN,
 ): PlanDecision {
-  const unknown = Object.keys(request).find((key) => !(REQUEST_FIELDS as readonly string[]).includes(key));
+  const unknown = Object.keys(request).find((key) => !REQUEST_FIELDS.includes(key));
   if (unknown !== undefined) {
     const near = nearest(unknown, REQUEST_FIELDS);
     return invalid(

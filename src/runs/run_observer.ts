@@ -19,6 +19,8 @@ export interface StartedRun {
   readonly correlationId: string;
   /** Who asked, as `RunContext.client` has it. */
   readonly client: string;
+  /** Milliseconds spent waiting for a permit. */
+  readonly waitedMs: number;
   /** By the machine's clock: milliseconds since 1970. */
   readonly startedAtMs: number;
 }
@@ -33,8 +35,12 @@ export type RunOutput = Readonly<Record<StreamName, Uint8Array>>;
 export interface RunObserver {
   /** Comes first, and is followed by exactly one of {@link ended} and {@link abandoned}. */
   started(run: StartedRun): void;
-  /** Output as it comes, up to the caps of the streams. */
-  output?(run: StartedRun, stream: StreamName, chunk: Uint8Array): void;
+  /**
+   * Output as it comes, up to the caps of the streams.
+   *
+   * @param soFar all that was kept of the stream so far: a view, which later output leaves as it is
+   */
+  output?(run: StartedRun, stream: StreamName, chunk: Uint8Array, soFar: Uint8Array): void;
   /** The program ran, whatever came of it. */
   ended(run: StartedRun, reported: ReportedRun, output: RunOutput): void;
   /** There is no result: nothing ran, because it could not be started or was cancelled before. */
@@ -57,8 +63,8 @@ export class ObservedRun {
   }
 
   /** Tells of output. */
-  output(stream: StreamName, chunk: Uint8Array): void {
-    this.#tell((observer) => observer.output?.(this.#run, stream, chunk));
+  output(stream: StreamName, chunk: Uint8Array, soFar: Uint8Array): void {
+    this.#tell((observer) => observer.output?.(this.#run, stream, chunk, soFar));
   }
 
   /** Tells what came of the run. */

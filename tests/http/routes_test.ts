@@ -4,8 +4,10 @@ import { EventStreams } from "../../src/http/event_streams.ts";
 import { ROUTES } from "../../src/http/routes.ts";
 import type { ToolAdmin } from "../../src/http/parts.ts";
 import type { Tokens } from "../../src/http/tokens.ts";
+import { RunStatistics } from "../../src/metrics/run_statistics.ts";
 import { FairPlaces } from "../../src/resilience/fair_places.ts";
 import { toolInformation } from "../../src/runs/describe_tool.ts";
+import { accountOf } from "../../src/runs/measure.ts";
 import { findTool } from "../../src/runs/toolbox.ts";
 import { endedWith, makeEngine } from "../support/engine.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -62,13 +64,18 @@ async function fullService(tokens?: Tokens | null, options: ServiceOptions["http
   const good = tokens === undefined ? await tokensOf(ALL_TOKENS) : tokens;
   const { asked, admin } = fakeAdmin();
   const clock = new FakeClock();
+  const nothing = new RunStatistics(() => false, () => 0);
   const feed = new EventFeed({ clock, boot: "0123abcd" });
   const service = makeService({
     http: {
       tokens: () => good,
       admin,
       metrics: () => "# HELP x y\n",
-      statistics: () => ({ tools: {} }),
+      statistics: () => ({
+        since: "2026-01-01T00:00:00.000Z",
+        uptime_sec: 1,
+        ...accountOf(nothing, new Map()),
+      }),
       events: new EventStreams({ feed, places: new FairPlaces(() => 4), clock, mayRead: () => true }),
       config: () => ({ server: { port: 1 } }),
       ...options,
@@ -235,8 +242,8 @@ const SPELLINGS: readonly (readonly [string, number, number])[] = [
   ["GET /tools/%2e%2e/metrics", 200, 403],
   ["GET /./metrics", 200, 403],
   ["GET /metric%73", 200, 403],
-  ["GET /metrics?x=/livez", 200, 403],
-  ["GET /metrics?/../livez", 200, 403],
+  ["GET /metrics?x=/livez", 400, 403],
+  ["GET /metrics?/../livez", 400, 403],
   ["GET /livez/../metrics", 200, 403],
   ["GET /livez/%2e%2e/metrics", 200, 403],
   ["GET /livez%2f..%2fmetrics", 404, 404],

@@ -80,7 +80,6 @@ const moment: fc.Arbitrary<Moment> = fc.oneof(
 interface Call {
   readonly tool: Name;
   readonly client: AbortController;
-  readonly onOutput: () => void;
   /** Its order, once its program has started. */
   order: PendingOrder | null;
   answer: RunAnswer | null;
@@ -97,6 +96,8 @@ class History {
   readonly #limits: Map<Name, Limits>;
   #maxConcurrency: number;
   #isOpen = true;
+  /** Whose program has written something last. */
+  #heard: Call | null = null;
 
   constructor(limits: readonly Limits[], maxConcurrency: number) {
     this.#limits = new Map(NAMES.map((name, index) => [name, limits[index]!]));
@@ -180,13 +181,12 @@ class History {
     const call: Call = {
       tool,
       client: new AbortController(),
-      onOutput: () => {},
       order: null,
       answer: null,
       hadPlace: false,
     };
     this.#calls.push(call);
-    const context = { signal: call.client.signal, onOutput: call.onOutput };
+    const context = { signal: call.client.signal, onOutput: () => this.#heard = call };
     this.#engine.run(undefined, context, tool).then((answer) => call.answer = answer);
   }
 
@@ -223,7 +223,9 @@ class History {
     for (const executor of this.#engine.executors.values()) this.#executors.add(executor);
     const started = new Set<Call>();
     for (const order of [...this.#executors].flatMap(({ pending }) => pending)) {
-      const call = this.#calls.find(({ onOutput }) => onOutput === order.onOutput)!;
+      // Whose order it is, shows when its program writes something.
+      order.onOutput("stdout", new Uint8Array());
+      const call = this.#heard!;
       if (call.order === null) started.add(call);
       call.order = order;
     }

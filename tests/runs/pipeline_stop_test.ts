@@ -56,7 +56,7 @@ Deno.test("pipeline: output is passed on as it comes", async () => {
   const onOutput = (stream: string, bytes: Uint8Array) => heard.push(`${stream}:${bytes.length}`);
   const answer = engine.run(aim, { onOutput });
   await flush();
-  engine.executor.pending[0]!.onOutput?.("stdout", new Uint8Array(3));
+  engine.executor.pending[0]!.onOutput("stdout", new Uint8Array(3));
   engine.executor.pending[0]!.end();
   await answer;
   assert.deepEqual(heard, ["stdout:3"]);

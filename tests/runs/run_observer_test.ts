@@ -13,9 +13,9 @@ function noting(): { readonly observer: RunObserver; readonly told: string[]; re
       runs.push(run);
       told.push("started");
     },
-    output(run, stream, chunk) {
+    output(run, stream, chunk, soFar) {
       runs.push(run);
-      told.push(`${stream} ${text(chunk)}`);
+      told.push(`${stream} ${text(chunk)}/${text(soFar)}`);
     },
     ended(run, { result }, output) {
       runs.push(run);
@@ -40,12 +40,19 @@ Deno.test("run observer: a run is told from its start to its end, with what it w
   assert.deepEqual(told, ["started"]);
   const [pending] = engine.executor.pending;
   assert.ok(pending !== undefined);
-  pending.onOutput?.("stdout", new TextEncoder().encode("one"));
-  pending.onOutput?.("stderr", new TextEncoder().encode("two"));
+  pending.onOutput("stdout", new TextEncoder().encode("on"));
+  pending.onOutput("stderr", new TextEncoder().encode("two"));
+  pending.onOutput("stdout", new TextEncoder().encode("e"));
   pending.end(endedWith({}, "one", "two"));
   const { kind } = await answer;
   assert.equal(kind, "result");
-  assert.deepEqual(told, ["started", "stdout one", "stderr two", "success true one|two"]);
+  assert.deepEqual(told, [
+    "started",
+    "stdout on/on",
+    "stderr two/two",
+    "stdout e/one",
+    "success true one|two",
+  ]);
   assert.equal(new Set(runs).size, 1);
   const [run] = runs;
   assert.deepEqual(run, {
@@ -55,6 +62,7 @@ Deno.test("run observer: a run is told from its start to its end, with what it w
     argv: ["/usr/bin/probe", "-q", "10.0.0.5"],
     correlationId: "mine",
     client: "ci",
+    waitedMs: 0,
     startedAtMs: engine.clock.wall(),
   });
 });
@@ -119,12 +127,12 @@ Deno.test("run observer: one that throws is logged, and neither the run nor the 
     const heard: string[] = [];
     const answer = engine.run(undefined, { onOutput: (stream) => void heard.push(stream) });
     await flush();
-    engine.executor.pending[0]?.onOutput?.("stdout", new Uint8Array(1));
+    engine.executor.pending[0]?.onOutput("stdout", new Uint8Array(1));
     engine.executor.pending[0]?.end(endedWith());
     assert.equal((await answer).kind, "result");
     engine.executor.answer = () => ({ status: "cancelled" });
     assert.equal((await engine.run()).kind, "refusal");
-    assert.deepEqual(told, ["started", "stdout \0", "success true |", "started", "abandoned"]);
+    assert.deepEqual(told, ["started", "stdout \0/\0", "success true |", "started", "abandoned"]);
     assert.deepEqual(heard, ["stdout"]);
     assert.equal(records.length, 5);
     assert.ok(records.every(({ properties }) => String(properties.error).includes("Error: broken")));

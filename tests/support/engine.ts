@@ -10,7 +10,8 @@ import type { Availability } from "../../src/catalog/availability.ts";
 import { type Manifest, manifestSchema } from "../../src/catalog/manifest.ts";
 import { resolveTool, type Tool, type ToolDefaults } from "../../src/catalog/tool.ts";
 import type { Execution, OutputListener } from "../../src/confinement/compartment.ts";
-import type { Ending, Order } from "../../src/confinement/protocol.ts";
+import { ByteBuffer } from "../../src/confinement/byte_buffer.ts";
+import type { Ending, Order, StreamName } from "../../src/confinement/protocol.ts";
 import type { Refusal } from "../../src/core/refusal.ts";
 import type { RunResult } from "../../src/core/result.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
@@ -113,7 +114,8 @@ export function endedWith(changes: Partial<Ending> = {}, stdout = "", stderr = "
 export interface PendingOrder {
   readonly order: Order;
   readonly signal: AbortSignal;
-  readonly onOutput: OutputListener | undefined;
+  /** Has the program write something. */
+  onOutput(stream: StreamName, bytes: Uint8Array): void;
   end(execution?: Execution): void;
 }
 
@@ -129,11 +131,15 @@ export class FakeExecutor implements Executor {
   run(order: Order, signal: AbortSignal, onOutput?: OutputListener): Promise<Execution> {
     this.orders.push(order);
     if (this.answer !== null) return Promise.resolve(this.answer(order));
+    const kept = { stdout: new ByteBuffer(Infinity), stderr: new ByteBuffer(Infinity) };
     return new Promise((resolve) => {
       const pending: PendingOrder = {
         order,
         signal,
-        onOutput,
+        onOutput: (stream, bytes) => {
+          kept[stream].append(bytes);
+          onOutput?.(stream, bytes, kept[stream].bytes());
+        },
         end: (execution = endedWith()) => {
           this.pending.splice(this.pending.indexOf(pending), 1);
           signal.removeEventListener("abort", cancel);
