@@ -6,7 +6,8 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { newId } from "../core/ids.ts";
-import { EVENT_TYPES } from "../events/event.ts";
+import { quote } from "../core/text.ts";
+import { EVENT_TYPES, type EventType, isEventType } from "../events/event.ts";
 import type { Caller } from "./authorise.ts";
 import type { HttpParts } from "./parts.ts";
 import { problem } from "./problem.ts";
@@ -18,7 +19,14 @@ const RETRY_AFTER_SEC = 15;
 
 /** What may be asked for. */
 export const eventsQuery = z.strictObject({
-  types: z.string().transform((text) => text.split(",")).pipe(z.array(z.enum(EVENT_TYPES))).optional()
+  types: z.string().transform((text, context): EventType[] => {
+    const types = text.split(",");
+    if (types.every(isEventType)) return types;
+    const wrong = quote(types.find((type) => !isEventType(type)) ?? "");
+    const message = `${wrong} is no type of event; name some of ${EVENT_TYPES.join(",")}`;
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  }).optional()
     .describe(`Only these types of events, with commas between them: ${EVENT_TYPES.join(", ")}`),
   last_event_id: z.string().optional()
     .describe("As the header Last-Event-ID, which counts where both are there"),
