@@ -75,7 +75,7 @@ Deno.test("GET /events: a query that is not understood is refused, and opens not
     ["types=run&types=tool", "types", /given twice/],
     ["last_event_id=a&last_event_id=b", "last_event_id", /given twice/],
     ["type=run", "type", /unknown/],
-    ["%E2%80%AE=1", "\u202e", /unknown.*\\u202e/],
+    ["%E2%80%AE=1", '"\\u202e"', /unknown.*\\u202e/],
   ];
   for (const [query, field, detail] of wrong) {
     const response = await ask(`GET /events?${query}`);
