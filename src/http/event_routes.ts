@@ -7,7 +7,7 @@ import type { Context } from "hono";
 import * as z from "zod";
 import { newId } from "../core/ids.ts";
 import { quote } from "../core/text.ts";
-import { EVENT_TYPES, type EventType, isEventType } from "../events/event.ts";
+import { EVENT_TYPES, isEventType } from "../events/event.ts";
 import type { Caller } from "./authorise.ts";
 import type { HttpParts } from "./parts.ts";
 import { problem } from "./problem.ts";
