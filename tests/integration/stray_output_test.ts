@@ -60,7 +60,10 @@ Deno.test("stdio: each line of standard output is JSON-RPC, whatever a library d
   const lines = text.split("\n").filter((line) => line !== "");
   assert.deepEqual(lines.map((line) => JSON.parse(line).jsonrpc), ["2.0", "2.0", "2.0"], text);
   assert.deepEqual(lines.map((line) => JSON.parse(line).id), [1, 2, 3]);
-  for (const mark of marksOf("loading")) assert(err.includes(mark), `${mark} is not told of`);
+  const questions = ["alert", "confirm", "prompt"].map((way) => `stray:loading:${way}:`);
+  for (const mark of [...marksOf("loading"), ...questions]) {
+    assert(err.includes(mark), `${mark} is not told of`);
+  }
   const told = err.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line))
     .filter(({ message }) => message === "something was kept from standard output");
   for (const mark of marksOf("later")) {
