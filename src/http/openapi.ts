@@ -14,9 +14,10 @@ import { runResultSchema } from "../core/result.ts";
 import { VERSION } from "../core/version.ts";
 import { healthAnswerSchema } from "../health/summary_schema.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
+import { runRecordSchema, runSummarySchema } from "../runs/run_summary.ts";
 import { breakerInformationSchema, toolInformationSchema } from "../runs/tool_schema.ts";
 import type { AnswerHeader, Method, Route, RouteAnswer } from "./route.ts";
-import { emptySchema, problemSchema, toolListSchema } from "./schemas.ts";
+import { emptySchema, problemSchema, runListSchema, toolListSchema } from "./schemas.ts";
 
 /** An object of the document. */
 type Json = Readonly<Record<string, unknown>>;
@@ -29,6 +30,9 @@ const NAMED: ReadonlyMap<z.ZodType, string> = new Map<z.ZodType, string>([
   [breakerInformationSchema, "CircuitBreaker"],
   [runRequestSchema, "RunRequest"],
   [runResultSchema, "RunResult"],
+  [runListSchema, "RunList"],
+  [runSummarySchema, "RunSummary"],
+  [runRecordSchema, "Run"],
   [configDescriptionSchema, "Configuration"],
   [healthAnswerSchema, "Health"],
   [emptySchema, "Nothing"],
@@ -43,8 +47,20 @@ const PATH_PARAMETERS: Readonly<Record<string, { readonly description: string; r
 const HEADERS: Readonly<Record<AnswerHeader, { readonly description: string; readonly schema: Json }>> = {
   "accept-ranges": { description: "What ranges are counted in", schema: { const: "bytes" } },
   "allow": { description: "The methods of this path", schema: { type: "string" } },
+  "bulkhead-outcome": {
+    description: "How the run ended, or running",
+    schema: { type: "string" },
+  },
+  "bulkhead-total-bytes": {
+    description: "Bytes that the program wrote, kept or not; absent while the run goes on",
+    schema: { type: "integer", minimum: 0 },
+  },
   "content-range": {
     description: "Which part of the whole this is, and how long the whole is",
+    schema: { type: "string" },
+  },
+  "etag": {
+    description: "The name of these bytes, which never means others; absent while the run goes on",
     schema: { type: "string" },
   },
   "retry-after": {

@@ -13,7 +13,15 @@ import { type QuerySchema, readQuery } from "./query.ts";
 import type { Scope } from "./tokens.ts";
 
 /** A header of an answer that clients go by; `src/http/openapi.ts` describes each. */
-export type AnswerHeader = "accept-ranges" | "allow" | "content-range" | "retry-after" | "www-authenticate";
+export type AnswerHeader =
+  | "accept-ranges"
+  | "allow"
+  | "bulkhead-outcome"
+  | "bulkhead-total-bytes"
+  | "content-range"
+  | "etag"
+  | "retry-after"
+  | "www-authenticate";
 
 /** What one status means, and what comes with it. */
 export interface RouteAnswer {
