@@ -52,7 +52,7 @@ export const run: Command = async (invocation) => {
     sealed.resolve();
     // A client over stdio may begin to speak meanwhile; its runs wait for the same decision.
     const listener = bound ?? await (await stdio)!.listenStdio(engine);
-    const confined = engine.confined();
+    const confined = engine.confined().then(() => engine.keepRuns());
     // Whoever stops the server meanwhile does not wait to hear that it could not have begun.
     confined.catch(() => {});
     await Promise.race([confined, signals.first]);
@@ -196,6 +196,8 @@ async function untilStopped(
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
   const graceMs = reason !== "signal" ? 0 : stopSettings(engine.inEffect.setup.config).graceMs;
+  // The grace is for clients: a run that is a check is not waited for.
+  engine.health.stop();
   const stopped = engine.pipeline.shutDown(graceMs, signals.second);
   void abortionOf(signals.second).then(() => engine.confinement.killRuns());
   await stopped;

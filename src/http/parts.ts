@@ -8,6 +8,7 @@ import type { HealthMonitor } from "../health/monitor.ts";
 import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
+import type { RunStore } from "../runs/run_store.ts";
 import type { Step } from "../runs/step.ts";
 import type { Toolbox, ToolboxEntry } from "../runs/toolbox.ts";
 import type { AuthoriseParts } from "./authorise.ts";
@@ -20,11 +21,19 @@ export interface ToolAdmin {
   resetBreaker(name: string): Step<ToolboxEntry>;
 }
 
+/** The runs that are kept. */
+export interface KeptRuns {
+  readonly store: RunStore;
+  /** Resolves once runs of an earlier server, where they outlast it, have been taken in. */
+  readonly loaded: Promise<void>;
+}
+
 /** The parts without which some routes are not there. */
 export interface OptionalParts {
   readonly admin?: ToolAdmin;
   /** Prometheus' text format; null while metrics are switched off. */
   readonly metrics?: () => string | null;
+  readonly runs?: KeptRuns;
   /** How well the server is. */
   readonly health?: { readonly monitor: Pick<HealthMonitor, "current" | "history" | "latest"> };
   /** The effective configuration, without secrets. */

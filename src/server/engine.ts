@@ -14,11 +14,14 @@ import {
   healthSettings,
   logSettings,
   namedToolSettings,
+  ownCheckSettings,
+  runStoreSettings,
 } from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
+import { serviceOf } from "../confinement/services.ts";
 import { systemClock } from "../core/clock.ts";
 import { ServerHealth } from "../health/server_health.ts";
 import { mayStill } from "../http/authorise.ts";
@@ -36,8 +39,10 @@ import type { Toolbox } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "../core/exit.ts";
 import { changedTools, isOtherResolver } from "./changed_programs.ts";
 import { InEffect } from "./in_effect.ts";
+import { keepInFolder, keepInMemory, type RunKeeping } from "./run_keeping.ts";
 import { findResolver, type FoundResolver } from "./find_resolver.ts";
 import { commandFolders, findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
+import { OwnChecks } from "./own_checks.ts";
 import type { Setup } from "./setup.ts";
 import { machineOfNow } from "./system.ts";
 
@@ -49,6 +54,8 @@ export interface Engine {
   readonly pipeline: Pipeline;
   readonly metrics: MetricRegistry;
   readonly confinement: Confinement;
+  /** The last runs. */
+  readonly runs: RunKeeping;
   /** How well the server is. It watches once it is started. */
   readonly health: ServerHealth;
   /** What the machine has for the setup that is in effect. */
@@ -73,6 +80,12 @@ export interface Engine {
    * @throws {Exit} with 2 when the one that was asked for is not to be had
    */
   confined(): Promise<void>;
+  /**
+   * Begins to keep runs where they outlast the server, if that is configured.
+   *
+   * @throws {Exit} with 2 when the folder may not be used
+   */
+  keepRuns(): Promise<void>;
   /** Ends the compartments, and with them whatever still runs. */
   close(): Promise<void>;
 }
@@ -139,6 +152,11 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     },
   });
   runMetrics.observe(() => readTools(registry.tools));
+  const keeping = () => runStoreSettings(inEffect.setup.config);
+  // A single run is told to whoever asked for it, and outlasts nothing.
+  const runs = only === null && keeping().store === "folder"
+    ? keepInFolder(scribe, keeping, systemClock)
+    : keepInMemory(keeping, systemClock);
   const pipeline = new Pipeline({
     toolbox: registry.tools,
     rules: () => inEffect.rules,
@@ -154,8 +172,10 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       return { tier, treeCeilings: kernel?.cgroup ?? [] };
     },
     record: (answered) => measure(runMetrics, answered),
-    observers: [],
+    observers: [runs.store],
   });
+  // One run alone is nobody's to watch.
+  const ownChecks = only === null ? new OwnChecks(setup, pipeline) : null;
   const health = new ServerHealth({
     toolbox: registry.tools,
     isNamed: ({ tool: { name, file } }) =>
@@ -164,7 +184,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     heartbeat: () => confinement.heartbeat,
     scribe,
     settings: () => healthSettings(inEffect.setup.config),
-    ownChecks: () => [],
+    ownChecks: () => ownChecks?.all ?? [],
     metrics,
     clock: systemClock,
   });
@@ -175,6 +195,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     pipeline,
     metrics,
     confinement,
+    runs,
     health,
     get found() {
       return found;
@@ -187,6 +208,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     apply(next, nextTokens, foundNow, changed) {
       const before = found;
       found = foundNow;
+      if (next !== inEffect.setup) ownChecks?.apply(next);
       inEffect.replace(next, nextTokens);
       const others = changedTools(before.tools, found.tools, changed);
       registry.update(found.tools, others);
@@ -198,12 +220,14 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         useResolver(found.resolver);
       }
       pipeline.refresh();
+      runs.store.refresh();
       health.monitor.reschedule();
     },
     async seal() {
       // In an executable the workers have all that they need; sources are read with this thread's permission.
-      if (workerSourceFolder() !== null) await confinement.upright;
-      await giveUpPermissions(candidates, [...setup.readable, ...setup.writable]);
+      if (workerSourceFolder() !== null) await Promise.all([confinement.upright, ownChecks?.upright]);
+      const services = ownCheckSettings(setup.config).dependencies.map(serviceOf);
+      await giveUpPermissions(candidates, [...setup.readable, ...setup.writable], services);
     },
     async confined() {
       try {
@@ -214,8 +238,18 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         throw notConfined(error, io);
       }
     },
+    async keepRuns() {
+      try {
+        await runs.open();
+      } catch (error) {
+        io.stderr(`${(error as Error).message}\n`);
+        throw new Exit(EXIT.usage);
+      }
+    },
     async close() {
       health.stop();
+      ownChecks?.close();
+      await runs.close();
       await confinement.close();
     },
   };
