@@ -196,6 +196,8 @@ async function untilStopped(
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
   const graceMs = reason !== "signal" ? 0 : stopSettings(engine.inEffect.setup.config).graceMs;
+  // The grace is for clients: a run that is a check is not waited for.
+  engine.health.stop();
   const stopped = engine.pipeline.shutDown(graceMs, signals.second);
   void abortionOf(signals.second).then(() => engine.confinement.killRuns());
   await stopped;

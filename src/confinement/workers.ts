@@ -14,6 +14,7 @@ function workerUrl(name: string): URL {
 export const SCRIBE_URL = workerUrl("scribe_worker");
 export const WARDEN_URL = workerUrl("warden_worker");
 export const UNDERTAKER_URL = workerUrl("undertaker_worker");
+export const PROBER_URL = workerUrl("prober_worker");
 export const PROOF_URL = workerUrl("proof_worker");
 export const COMPARTMENT_URL = workerUrl("compartment_worker");
 
@@ -87,4 +88,13 @@ export function scribePermissions(
     write: folders,
     sys: [...HEALTH_SYS_NAMES],
   };
+}
+
+/**
+ * What the prober is made with.
+ *
+ * @param places where it may connect, as `host:port`; an IPv6 address stands in brackets
+ */
+export function proberPermissions(places: readonly string[]): Deno.PermissionOptionsObject {
+  return { ...NONE, net: places.length === 0 ? false : [...places] };
 }

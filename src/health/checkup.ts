@@ -42,7 +42,7 @@ export class Checkups {
     const since = this.#going.get(name);
     if (since !== undefined) {
       const message = `timed out: it has not answered for ${
-        wholeSeconds(startedMs - since)
+        inSeconds(startedMs - since)
       } s, and is not asked again`;
       return resultOf({ status: "unhealthy", message }, startedMs - since, priority);
     }
@@ -59,7 +59,7 @@ export class Checkups {
     if (first !== null && "outcome" in first) return resultOf(first.outcome, takenMs(), priority);
     // What it throws once it was aborted is that it was.
     const message = first === null || controller.signal.aborted
-      ? `timed out after ${wholeSeconds(timeoutMs)} s`
+      ? `timed out after ${inSeconds(timeoutMs)} s`
       : `the check failed: ${reasonOf(first.error)}`;
     return resultOf({ status: "unhealthy", message }, takenMs(), priority);
   }
@@ -87,8 +87,8 @@ export class Checkups {
   }
 }
 
-/** At most one digit behind the point: time-outs may be shorter than a second. */
-function wholeSeconds(ms: number): number {
+/** To a tenth: time-outs may be shorter than a second. */
+function inSeconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }
 

@@ -16,7 +16,7 @@ import { healthAnswerSchema } from "../health/summary_schema.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
 import { runRecordSchema, runSummarySchema } from "../runs/run_summary.ts";
 import { breakerInformationSchema, toolInformationSchema } from "../runs/tool_schema.ts";
-import type { AnswerHeader, Route, RouteAnswer } from "./route.ts";
+import type { AnswerHeader, Method, Route, RouteAnswer } from "./route.ts";
 import { emptySchema, problemSchema, runListSchema, toolListSchema } from "./schemas.ts";
 
 /** An object of the document. */
@@ -105,13 +105,13 @@ export function openApiDocument(routes: readonly Route[]): Json {
 }
 
 /** Names an operation after its method and its path: `postToolsNameExecute`. */
-function operationId(route: Route, method: string): string {
+function operationId(route: Route, method: Method): string {
   const words = route.path.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
   return method.toLowerCase() + words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join("");
 }
 
-function operation(route: Route, method: Route["methods"][number], schemas: Schemas): Json {
-  const { summary, description, scope, body } = route;
+function operation(route: Route, method: Method, schemas: Schemas): Json {
+  const { summary, description, body } = route;
   const parameters = [...pathParameters(route), ...queryParameters(route)];
   return {
     operationId: operationId(route, method),
@@ -126,11 +126,17 @@ function operation(route: Route, method: Route["methods"][number], schemas: Sche
       },
     }),
     responses: Object.fromEntries(
-      [...answersOf(route)].sort(([a], [b]) => a - b)
+      [...answersOf(route, method)].sort(([a], [b]) => a - b)
         .map(([status, answers]) => [String(status), response(answers, schemas)]),
     ),
-    security: scope === null ? [] : [{ bearer: [scope] }],
+    security: securityOf(route),
   };
+}
+
+/** What is needed; an empty alternative is none. */
+function securityOf({ scope, details }: Route): Json[] {
+  if (scope !== null) return [{ bearer: [scope] }];
+  return details === undefined ? [] : [{}, { bearer: [details] }];
 }
 
 function pathParameters({ path }: Route): Json[] {
@@ -155,17 +161,19 @@ function queryParameters({ query }: Route): Json[] {
   }));
 }
 
-/** All answers of a route by status: its own, and those that follow from what it is. */
-export function answersOf(route: Route): ReadonlyMap<number, readonly RouteAnswer[]> {
+/** All answers to a method by status: the route's own, and those that follow from what it is. */
+function answersOf(route: Route, method: Method): ReadonlyMap<number, readonly RouteAnswer[]> {
   const answers = new Map<number, RouteAnswer[]>();
   const add = (status: number, answer: RouteAnswer) => {
     answers.set(status, [...answers.get(status) ?? [], answer]);
   };
   const refuse = (status: number, description: string, headers: readonly AnswerHeader[] = []) =>
     add(status, { description, content: problemSchema, headers });
-  for (const [status, answer] of Object.entries(route.answers)) add(Number(status), answer);
+  const given = route.answersTo?.[method] ?? route.answers;
+  for (const [status, answer] of Object.entries(given)) add(Number(status), answer);
   const own = new Set(answers.keys());
-  const { scope, body, query, refusals = [] } = route;
+  const { scope, query, refusals = [] } = route;
+  const body = method === "POST" ? route.body : undefined;
   refuse(403, "The Host or the Origin is not allowed");
   refuse(500, "The server failed to answer; its log has the details");
   if (scope !== null) {
@@ -213,7 +221,8 @@ class Schemas {
   constructor(routes: readonly Route[]) {
     const names = new Map(NAMED);
     for (const route of routes) {
-      const used = [route.body, ...[...answersOf(route).values()].flat().map(({ content }) => content)];
+      const answers = route.methods.flatMap((method) => [...answersOf(route, method).values()].flat());
+      const used = [route.body, ...answers.map(({ content }) => content)];
       for (const schema of used) {
         if (typeof schema === "object" && !names.has(schema)) names.set(schema, `-${names.size}`);
       }

@@ -14,7 +14,7 @@ import { runRecordSchema } from "../runs/run_summary.ts";
 import { toolInformationSchema } from "../runs/tool_schema.ts";
 import { healthAnswerSchema } from "../health/summary_schema.ts";
 import { liveness, readiness, showHealth } from "./health_route.ts";
-import { MCP_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
+import { MCP_ANSWERS, MCP_END_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { HttpParts, OptionalParts } from "./parts.ts";
 import { notFound } from "./problem.ts";
@@ -64,6 +64,7 @@ export const ROUTES: readonly Route[] = [
     query: "ignored",
     body: mcpMessageSchema,
     answers: MCP_ANSWERS,
+    answersTo: { DELETE: MCP_END_ANSWERS },
     answer: speakMcp,
   },
   {

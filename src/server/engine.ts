@@ -14,12 +14,14 @@ import {
   healthSettings,
   logSettings,
   namedToolSettings,
+  ownCheckSettings,
   runStoreSettings,
 } from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
+import { serviceOf } from "../confinement/services.ts";
 import { systemClock } from "../core/clock.ts";
 import { ServerHealth } from "../health/server_health.ts";
 import { mayStill } from "../http/authorise.ts";
@@ -40,6 +42,7 @@ import { InEffect } from "./in_effect.ts";
 import { keepInFolder, keepInMemory, type RunKeeping } from "./run_keeping.ts";
 import { findResolver, type FoundResolver } from "./find_resolver.ts";
 import { commandFolders, findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
+import { OwnChecks } from "./own_checks.ts";
 import type { Setup } from "./setup.ts";
 import { machineOfNow } from "./system.ts";
 
@@ -171,6 +174,8 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     record: (answered) => measure(runMetrics, answered),
     observers: [runs.store],
   });
+  // One run alone is nobody's to watch.
+  const ownChecks = only === null ? new OwnChecks(setup, pipeline) : null;
   const health = new ServerHealth({
     toolbox: registry.tools,
     isNamed: ({ tool: { name, file } }) =>
@@ -179,7 +184,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     heartbeat: () => confinement.heartbeat,
     scribe,
     settings: () => healthSettings(inEffect.setup.config),
-    ownChecks: () => [],
+    ownChecks: () => ownChecks?.all ?? [],
     metrics,
     clock: systemClock,
   });
@@ -203,6 +208,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     apply(next, nextTokens, foundNow, changed) {
       const before = found;
       found = foundNow;
+      if (next !== inEffect.setup) ownChecks?.apply(next);
       inEffect.replace(next, nextTokens);
       const others = changedTools(before.tools, found.tools, changed);
       registry.update(found.tools, others);
@@ -219,8 +225,9 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     },
     async seal() {
       // In an executable the workers have all that they need; sources are read with this thread's permission.
-      if (workerSourceFolder() !== null) await confinement.upright;
-      await giveUpPermissions(candidates, [...setup.readable, ...setup.writable]);
+      if (workerSourceFolder() !== null) await Promise.all([confinement.upright, ownChecks?.upright]);
+      const services = ownCheckSettings(setup.config).dependencies.map(serviceOf);
+      await giveUpPermissions(candidates, [...setup.readable, ...setup.writable], services);
     },
     async confined() {
       try {
@@ -241,6 +248,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     },
     async close() {
       health.stop();
+      ownChecks?.close();
       await runs.close();
       await confinement.close();
     },
