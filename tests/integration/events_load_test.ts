@@ -11,7 +11,10 @@ import { argumentsFor, standIn, until } from "./support/reloading.ts";
 const options = { ignore: BINARY !== null || !hasProgram("curl") };
 
 /** What the server may take more than before, when it has answered some ten thousand requests. */
-const MOST_GROWTH_MIB = 100;
+const MOST_GROWTH_MIB = 64;
+
+/** Keeps the server's heaps from growing before they are cleaned, so that memory tells what is kept. */
+const SMALL_HEAPS = ["env", "DENO_V8_FLAGS=--max-semi-space-size=1,--max-old-space-size=40"];
 
 /** Resident memory of the server, in MiB. A child is asked: Deno itself keeps /proc shut. */
 async function residentMib({ pid }: HttpServer): Promise<number> {
@@ -43,7 +46,8 @@ Deno.test(
     // The targets that are allowed are told in each refusal: a long list makes for large events.
     const allowed = Array.from({ length: 60 }, (_, index) => `192.0.2.${index}`);
     const config = `tools: { include: [say, fail, curl] }\nsecurity: { allowed_targets: [${allowed}] }\n`;
-    await using server = await startHttp(argumentsFor(folder, `${config}logging: { level: warning }\n`));
+    const args = argumentsFor(folder, `${config}logging: { level: warning }\n`);
+    await using server = await startHttp(args, SMALL_HEAPS);
     using silent = await SilentReader.connect(server.url);
     await using all = new CurlReader(`${server.url}/events`);
     const others = await Promise.all(

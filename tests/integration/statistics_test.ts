@@ -121,7 +121,7 @@ async function callMcp({ call }: Connected, tool: string, args: Record<string, u
 /** How often each is called: the arguments, as both ways to call have them. */
 const CALLS: readonly (readonly [tool: string, args: Record<string, unknown>, http: number, mcp: number])[] =
   [
-    ["say", { target: "10.0.0.5" }, 180, 90],
+    ["say", { target: "10.0.0.5" }, 240, 120],
     ["say", { target: "8.8.8.8" }, 30, 20],
     ["say", {}, 10, 5],
     ["fail", {}, 80, 50],
