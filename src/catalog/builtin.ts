@@ -20,6 +20,11 @@ export interface ManifestSource {
   readonly text: string;
 }
 
+/** Whether that is where a built-in manifest comes from. */
+export function isBuiltIn(file: string): boolean {
+  return BUILTIN_MANIFESTS.some((one) => one.file === file);
+}
+
 /** The built-in manifests in the order of their names. */
 export const BUILTIN_MANIFESTS: readonly ManifestSource[] = [
   { file: "builtin/curl.yaml", text: curl },

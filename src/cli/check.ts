@@ -5,12 +5,13 @@
  */
 import { object } from "@optique/core";
 import { confinementSettings } from "../config/settings.ts";
-import { plural } from "../core/text.ts";
+import { escapeLine, plural } from "../core/text.ts";
 import { unenforced } from "../runs/unenforced.ts";
 import { readArguments } from "./arguments.ts";
 import { EXIT } from "../core/exit.ts";
 import type { Command } from "./command.ts";
 import { configFlags, configOptions } from "./options.ts";
+import { doubtfulChecks } from "../server/doubtful_checks.ts";
 import { readTokens } from "../server/read_tokens.ts";
 import { readSetup } from "../server/setup.ts";
 
@@ -25,6 +26,9 @@ export const run: Command = async (invocation) => {
     for (const text of unenforced(tool.manifest, confinementSettings(setup.config).tier)) {
       io.stderr(`${tool.file}: warning: declared, but not enforced: ${text}\n`);
     }
+  }
+  for (const { name, reason } of doubtfulChecks(setup)) {
+    io.stderr(`health.checks: warning: ${name} cannot succeed as it is configured: ${escapeLine(reason)}\n`);
   }
   const tokens = await readTokens(setup, io);
   const enabled = setup.tools.filter((tool) => tool.enabled).length;

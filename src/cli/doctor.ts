@@ -11,8 +11,12 @@ import {
   type Proof,
   proveCompartment,
   proveMain,
+  proveProber,
   provePrograms,
 } from "../confinement/proofs.ts";
+import { mayConnect } from "../confinement/permissions.ts";
+import { serviceOf } from "../confinement/services.ts";
+import { ownCheckSettings } from "../config/settings.ts";
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 import { readArguments } from "./arguments.ts";
 import { EXIT } from "../core/exit.ts";
@@ -54,16 +58,19 @@ async function examine(engine: Engine, setup: Setup, uid: number | null): Promis
   const machine = askMachine();
   const { decision } = engine.confinement;
   const programs = programsOf(engine.found.tools);
+  const services = ownCheckSettings(setup.config).dependencies.map(serviceOf).filter(mayConnect);
   const plan = {
     // A shell is everywhere, and what a compartment must not become.
     programs: [...new Set([...programs, "/bin/sh"])],
     files: ["/etc/hostname"],
     folders: [setup.stateFolder!, "/tmp"],
     libraries: [machine.libc ?? LIBC_PATHS[0]!],
+    services,
   };
   const ofCompartment = programs[0] === undefined
     ? []
     : await proveCompartment(programs[0], decision.kernel?.libc ?? null, plan);
+  const ofProber = services.length === 0 ? [] : await proveProber(services, plan);
   // Before everything is given up, because a file that should not be there is looked for, and removed.
   const inside = await ofPrograms(engine, setup);
   await engine.seal();
@@ -72,7 +79,7 @@ async function examine(engine: Engine, setup: Setup, uid: number | null): Promis
     machine,
     found: engine.found.tools,
     uid,
-    proofs: [...await proveMain(plan), ...ofCompartment, ...inside ?? []],
+    proofs: [...await proveMain(plan), ...ofCompartment, ...ofProber, ...inside ?? []],
     unshown: inside === null ? [`nothing was proved from inside a program: that takes ${LOOKING_TOOLS}`] : [],
   });
 }

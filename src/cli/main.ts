@@ -3,6 +3,7 @@
  *
  * @module
  */
+import "./quiet_server.ts";
 import { NAME, VERSION } from "../core/version.ts";
 import { logWritten } from "../logging/setup.ts";
 import { nearest } from "../documents/nearest.ts";

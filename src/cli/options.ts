@@ -21,6 +21,9 @@ export const configOptions = {
   logLevel: optional(option("--log-level", suggesting("LEVEL", ["debug", "info", "warning", "error"]), {
     description: message`debug, info, warning or error.`,
   })),
+  logFormat: optional(option("--log-format", suggesting("FORMAT", ["auto", "pretty", "json"]), {
+    description: message`pretty or json; auto is pretty on a terminal and json otherwise.`,
+  })),
 };
 
 /** Options that choose the transport. */
@@ -42,8 +45,8 @@ declare function valueOf(): import("@optique/core").InferValue<typeof allOptions
 
 /** The configuration's part of a command's options. */
 export function configFlags(values: Values): ConfigFlags {
-  const { config, tools = [], allowTarget = [], logLevel, transport, host, port } = values;
-  return { config, tools, allowTargets: allowTarget, logLevel, transport, host, port };
+  const { config, tools = [], allowTarget = [], logLevel, logFormat, transport, host, port } = values;
+  return { config, tools, allowTargets: allowTarget, logLevel, logFormat, transport, host, port };
 }
 
 /** The name of a tool: any text, with those of the built-in tools as suggestions. */
@@ -55,7 +58,7 @@ export function toolName(metavar: "NAME" | "TOOL"): ValueParser<"sync", string> 
 }
 
 /** Any text, with suggestions for a shell: what may be said is judged later, with the rest of the configuration. */
-function suggesting(metavar: "NAME" | "TOOL" | "LEVEL" | "stdio|http", texts: readonly string[]) {
+function suggesting(metavar: "NAME" | "TOOL" | "LEVEL" | "FORMAT" | "stdio|http", texts: readonly string[]) {
   return {
     ...string({ metavar }),
     *suggest(prefix: string) {

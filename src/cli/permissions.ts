@@ -4,7 +4,8 @@
  * @module
  */
 import { choice, message, object, option, withDefault } from "@optique/core";
-import { confinementSettings, listenerSettings } from "../config/settings.ts";
+import { confinementSettings, listenerSettings, ownCheckSettings } from "../config/settings.ts";
+import { serviceOf } from "../confinement/services.ts";
 import { shellWord } from "../core/shell_words.ts";
 import { quote } from "../core/text.ts";
 import { grantFlags, runGrants, THREADS, workerSourceFolder } from "../confinement/permissions.ts";
@@ -55,6 +56,7 @@ export const run: Command = (invocation) => {
     writable: setup.writable,
     tier: confinementSettings(setup.config).tier,
     listener: transport === "http" ? { host, port } : null,
+    services: ownCheckSettings(setup.config).dependencies.map(serviceOf),
   });
   if (resolver.program === null && setup.policy.allowsNames) {
     io.stderr(`left out: names: ${resolver.whyNot}\n`);

@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core";
 import { abortionOf } from "../confinement/compartment.ts";
+import { reportStrayOutput } from "../confinement/standard_output.ts";
 import { listenerSettings, stopSettings } from "../config/settings.ts";
 import { describeValue } from "../documents/describe_value.ts";
 import type { Tokens } from "../http/tokens.ts";
@@ -42,6 +43,7 @@ export const run: Command = async (invocation) => {
   const http = transport === "http" ? import("../server/listen_http.ts") : null;
   const stdio = transport === "stdio" ? import("../server/listen_stdio.ts") : null;
   const engine = startEngine(setup, tokens, null, io);
+  reportStrayOutput((text) => logger.warn("something was kept from standard output", { text }));
   // The listener is bound while that is still permitted; a client over stdio is heard only after.
   const sealed = Promise.withResolvers<void>();
   try {
@@ -50,13 +52,16 @@ export const run: Command = async (invocation) => {
     sealed.resolve();
     // A client over stdio may begin to speak meanwhile; its runs wait for the same decision.
     const listener = bound ?? await (await stdio)!.listenStdio(engine);
-    const confined = engine.confined();
+    const confined = engine.confined().then(() => engine.keepRuns());
     // Whoever stops the server meanwhile does not wait to hear that it could not have begun.
     confined.catch(() => {});
     await Promise.race([confined, signals.first]);
     // What changes once the server has said that it is ready is noticed.
     if (!signals.wereHeard) await Promise.race([keepUp(engine, signals), signals.first]);
-    if (!signals.wereHeard) announce(engine, listener);
+    if (!signals.wereHeard) {
+      announce(engine, listener);
+      engine.health.start();
+    }
     const end = await untilStopped(signals, listener, engine);
     if (end.lost === null) return EXIT.ok;
     standardError.write(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
@@ -191,6 +196,8 @@ async function untilStopped(
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
   const graceMs = reason !== "signal" ? 0 : stopSettings(engine.inEffect.setup.config).graceMs;
+  // The grace is for clients: a run that is a check is not waited for.
+  engine.health.stop();
   const stopped = engine.pipeline.shutDown(graceMs, signals.second);
   void abortionOf(signals.second).then(() => engine.confinement.killRuns());
   await stopped;

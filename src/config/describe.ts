@@ -3,19 +3,21 @@
  *
  * @module
  */
+import * as z from "zod";
 import { redactJson } from "../core/redact.ts";
 import { type ConfigLeaf, configLeaves } from "./leaves.ts";
 import type { LoadedConfig } from "./load.ts";
 
-/** A configuration, described. It is JSON. */
-export interface ConfigDescription {
-  /** The file that was read, or null. */
-  readonly file: string | null;
-  /** Nested as in the file; an optional key that is not set is null. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** Where each value comes from, by the path of its key. */
-  readonly sources: Readonly<Record<string, string>>;
-}
+/** A configuration, described. */
+export const configDescriptionSchema = z.strictObject({
+  file: z.string().nullable().describe("The file that was read, or null"),
+  config: z.record(z.string(), z.unknown())
+    .describe("Nested as in the file; an optional key that is not set is null"),
+  sources: z.record(z.string(), z.string()).describe("Where each value comes from, by the path of its key"),
+});
+
+/** What {@link configDescriptionSchema} describes. */
+export type ConfigDescription = Readonly<z.infer<typeof configDescriptionSchema>>;
 
 /** What holds where an optional key is not set. */
 export const WHERE_ABSENT: Readonly<Record<string, string>> = {

@@ -18,6 +18,7 @@ export interface ConfigFlags {
   readonly tools: readonly string[];
   readonly allowTargets: readonly string[];
   readonly logLevel?: string | undefined;
+  readonly logFormat?: string | undefined;
   readonly transport?: string | undefined;
   readonly host?: string | undefined;
   readonly port?: string | undefined;
@@ -175,7 +176,7 @@ function environmentLayers(world: ConfigWorld): { source: string; layer: Layer }
 }
 
 function flagLayers(flags: ConfigFlags): { source: string; layer: Layer }[] {
-  const { transport, host, port, logLevel } = flags;
+  const { transport, host, port, logLevel, logFormat } = flags;
   return [
     ...(transport === undefined ? [] : [{ source: "--transport", layer: { server: { transport } } }]),
     ...(host === undefined ? [] : [{ source: "--host", layer: { server: { host } } }]),
@@ -183,6 +184,9 @@ function flagLayers(flags: ConfigFlags): { source: string; layer: Layer }[] {
       ? []
       : [{ source: "--port", layer: { server: { port: environmentValue(port, "number") } } }]),
     ...(logLevel === undefined ? [] : [{ source: "--log-level", layer: { logging: { level: logLevel } } }]),
+    ...(logFormat === undefined
+      ? []
+      : [{ source: "--log-format", layer: { logging: { format: logFormat } } }]),
   ];
 }
 

@@ -78,6 +78,12 @@ export function healthSettings({ health }: Config) {
   } as const;
 }
 
+/** The tools that the configuration speaks of by their names: whoever named them wants to use them. */
+export function namedToolSettings({ tools: { include, overrides } }: Config) {
+  const named = [...include.filter((pattern) => !pattern.includes("*")), ...Object.keys(overrides)];
+  return { namedTools: new Set(named) } as const;
+}
+
 /** What is checked because the user says so: services, and runs of tools. */
 export function ownCheckSettings({ health }: Config) {
   return { dependencies: health.dependencies, toolChecks: health.checks } as const;

@@ -10,7 +10,6 @@ import { type Diagnostic, type DocumentPath, formatPath } from "../documents/dia
 import { nearest } from "../documents/nearest.ts";
 import type { Locate } from "./load.ts";
 import type { Config } from "./schema.ts";
-import type { Place } from "./sources.ts";
 
 /** A tool and whether the configuration enables it. */
 export interface ConfiguredTool {
@@ -36,7 +35,7 @@ export function configureTools(
   const names = manifests.map(({ manifest }) => manifest.name);
   const { include, exclude, overrides } = config.tools;
   const check = (path: DocumentPath, name: string, what: "key" | "value") =>
-    names.includes(name) ? [] : [unknownName(path, name, names, locate(path, what))];
+    names.includes(name) ? [] : [unknownTool(path, name, names, locate, what)];
   const checkList = (key: "include" | "exclude") =>
     config.tools[key].flatMap((name, index) =>
       isPlain(name) ? check(["tools", key, index], name, "value") : []
@@ -85,8 +84,14 @@ function isPlain(pattern: string): boolean {
 }
 
 /** A name that no tool has is a mistake: an exclusion that excludes nothing would go unnoticed. */
-function unknownName(path: DocumentPath, name: string, names: readonly string[], place: Place): Diagnostic {
+export function unknownTool(
+  path: DocumentPath,
+  name: string,
+  names: readonly string[],
+  locate: Locate,
+  what: "key" | "value" = "value",
+): Diagnostic {
   const near = nearest(name, names);
   const hint = near === null ? "" : `; did you mean ${near}?`;
-  return { ...place, path: formatPath(path), message: `there is no tool ${quote(name)}${hint}` };
+  return { ...locate(path, what), path: formatPath(path), message: `there is no tool ${quote(name)}${hint}` };
 }

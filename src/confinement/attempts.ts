@@ -5,6 +5,8 @@
  * @module
  */
 
+import { type Place, placeText } from "./place.ts";
+
 /** One thing that was tried: whether it could be done, and what came of it. */
 export interface Attempt {
   /** What was tried, such as `execute /usr/bin/curl`. */
@@ -23,10 +25,12 @@ export interface AttemptPlan {
   readonly folders: readonly string[];
   /** Native libraries, by path. */
   readonly libraries: readonly string[];
+  /** Where to connect, beside a port of loopback that nobody needs. */
+  readonly services: readonly Place[];
 }
 
 /** A port of loopback on which nothing listens for long: discard (RFC 863), which hardly anybody serves. */
-const NOBODY = { hostname: "127.0.0.1", port: 9 } as const;
+const NOBODY = { host: "127.0.0.1", port: 9 } as const satisfies Place;
 
 /** Tries everything of the plan, and to connect, to listen, and to ask for the environment and the system. */
 export async function tryAll(plan: AttemptPlan): Promise<Attempt[]> {
@@ -40,7 +44,7 @@ export async function tryAll(plan: AttemptPlan): Promise<Attempt[]> {
     ...plan.files.map((path) => [`read ${path}`, () => void Deno.readFileSync(path)] as const),
     ...plan.folders.map((folder) => [`write ${folder}`, () => writeIn(folder)] as const),
     ...plan.libraries.map((path) => [`load ${path}`, () => Deno.dlopen(path, {}).close()] as const),
-    ["connect to 127.0.0.1", async () => (await Deno.connect(NOBODY)).close()],
+    ...[NOBODY, ...plan.services].map((place) => [connecting(place), () => connectTo(place)] as const),
     ["listen on 127.0.0.1", () => Deno.listen({ hostname: "127.0.0.1", port: 0 }).close()],
     ["read the environment", () => void Deno.env.get("HOME")],
     ["ask for the user", () => void Deno.uid()],
@@ -64,6 +68,15 @@ async function attempt(what: string, act: () => unknown): Promise<Attempt> {
       detail: allowed ? `${name}: ${message}`.slice(0, 300) : "the permission is missing",
     };
   }
+}
+
+/** What connecting to a place is called. */
+export function connecting(place: Place): string {
+  return `connect to ${placeText(place)}`;
+}
+
+async function connectTo({ host, port }: Place): Promise<void> {
+  (await Deno.connect({ hostname: host, port })).close();
 }
 
 function writeIn(folder: string): void {

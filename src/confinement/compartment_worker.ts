@@ -5,6 +5,7 @@
  *
  * @module
  */
+import "./quiet_thread.ts";
 import { confineThread, type ThreadRules } from "./linux/confine_thread.ts";
 import { openKernel } from "./linux/kernel.ts";
 import { giveUpNativeCode } from "./native_code.ts";

@@ -10,7 +10,7 @@ import type { Order } from "./protocol.ts";
 /** Where runs get their folders from. */
 export interface ScratchFolders {
   makeScratch(tool: string): Promise<{ readonly id: string; readonly path: string }>;
-  removeScratch(tool: string, id: string): Promise<void>;
+  removeScratch(tool: string, id: string, run: string): Promise<void>;
 }
 
 /** A compartment that the tool has, had, or is to have. */
@@ -86,7 +86,7 @@ export class ConfinedTool {
       await Promise.race([making, abortion]);
       if (signal.aborted) {
         // A folder that comes too late is nobody's.
-        making.then(({ id }) => this.#scratch.removeScratch(this.#name, id)).catch(() => {});
+        making.then(({ id }) => this.#scratch.removeScratch(this.#name, id, order.id)).catch(() => {});
         return { status: "cancelled" };
       }
       folder = await making;
@@ -95,7 +95,7 @@ export class ConfinedTool {
     }
     const { id, path } = folder;
     // A process that is still there could write to a folder that is being removed.
-    this.#afterwards.set(order.id, () => void this.#scratch.removeScratch(this.#name, id));
+    this.#afterwards.set(order.id, () => void this.#scratch.removeScratch(this.#name, id, order.id));
     const env = { ...order.env, HOME: path, TMPDIR: path };
     const execution = await this.#runInPlace({ ...order, env }, path, signal, abortion, onOutput);
     // Nothing was announced to the warden, so it will not say that nothing is left.

@@ -13,7 +13,7 @@ import { isServerNonce, newServerNonce } from "./linux/run_tag.ts";
 import { Scribe } from "./scribe.ts";
 import type { LogFileSettings } from "./scribe_protocol.ts";
 import type { Tier, WantedTier } from "./tier.ts";
-import { type GoneListener, Warden } from "./warden.ts";
+import { type GoneListener, type Heartbeat, Warden } from "./warden.ts";
 import type { CompartmentTerms, FromWarden, KernelReport } from "./warden_protocol.ts";
 import { wardenPermissions } from "./workers.ts";
 
@@ -154,6 +154,17 @@ export class Confinement {
   get decision(): Decision {
     if (this.#decision === null) throw new Error("the tier is not decided yet");
     return this.#decision;
+  }
+
+  /** Whether programs can be run: the tier is decided, and nobody whom that takes is gone. */
+  get stands(): boolean {
+    return this.#decision !== null && !this.#isClosing && this.#warden.death === null &&
+      this.scribe.death === null;
+  }
+
+  /** How the warden is doing. */
+  get heartbeat(): Heartbeat {
+    return this.#warden.heartbeat;
   }
 
   /** Resolves with the reason when there is no warden any more: nothing may run then. */
@@ -368,8 +379,8 @@ function openScribe(options: ConfinementOptions, nonce: string): Scribe {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     throw new NotConfined(
-      `the folder for state ${options.stateFolder}, that of the log file, one of tools.wordlist_dirs, or what is read ` +
-        "again while the server runs may not be used: " +
+      `the folder for state ${options.stateFolder}, that of the log file, one of tools.wordlist_dirs, what is read ` +
+        "again while the server runs, or what the server's health is told by may not be used: " +
         START_WITH_FLAGS,
     );
   }

@@ -7,7 +7,9 @@
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
 import { LIBC_PATHS } from "./linux/kernel.ts";
+import { type Place, placeText } from "./place.ts";
 import type { WantedTier } from "./tier.ts";
+import { HEALTH_SYS_NAMES } from "./workers.ts";
 import { ENVIRONMENT_NAMES } from "../config/environment.ts";
 import { folderOf } from "../core/paths.ts";
 import { LOCALHOST } from "../policy/hostname.ts";
@@ -31,7 +33,9 @@ export interface GrantNeeds {
   readonly writable: readonly string[];
   readonly tier: WantedTier;
   /** Where to listen, or null for stdio. Port 0 is any port. */
-  readonly listener: { readonly host: string; readonly port: number } | null;
+  readonly listener: Place | null;
+  /** The services that are asked whether they are there (`health.dependencies`). */
+  readonly services: readonly Place[];
 }
 
 /** The folder of the worker's source, which a worker made from a file must be able to read; none in a binary. */
@@ -54,20 +58,25 @@ export function runGrants(needs: GrantNeeds): Grants {
       ...PROGRAM_FOLDERS,
     ]),
     write: unique(needs.writable),
-    net: needs.listener === null ? [] : [netGrant(needs.listener)],
+    net: unique([...(needs.listener === null ? [] : [needs.listener]), ...needs.services].map(netGrant)),
     env: ENVIRONMENT_NAMES,
     sys: SYS_NAMES,
     ffi: needs.tier === "basic" ? [] : LIBC_PATHS,
   };
 }
 
-function netGrant({ host, port }: { readonly host: string; readonly port: number }): string {
-  const name = host === LOCALHOST.name ? LOCALHOST.address : host.includes(":") ? `[${host}]` : host;
-  return port === 0 ? name : `${name}:${port}`;
+/** A place as Deno's permission for it is written; port 0 is any port. */
+export function netGrant({ host: named, port }: Place): string {
+  const host = named === LOCALHOST.name ? LOCALHOST.address : named;
+  const text = placeText({ host, port });
+  return port === 0 ? text.slice(0, -":0".length) : text;
 }
 
-/** Whose files are trusted: those of root and of the server's own user and group. */
-const SYS_NAMES = ["uid", "gid"] as const;
+/**
+ * Whose files are trusted: those of root and of the server's own user and group. The others are handed to the scribe, for
+ * the server's health.
+ */
+const SYS_NAMES = ["uid", "gid", ...HEALTH_SYS_NAMES] as const;
 
 /** Without tokens nobody but this machine may connect. */
 const LOOPBACK_HOSTS = ["127.0.0.1", "[::1]"] as const;
@@ -76,13 +85,15 @@ const LOOPBACK_HOSTS = ["127.0.0.1", "[::1]"] as const;
  * The grants that are compiled into the executable. They cannot be narrowed later, so they name every place where a
  * catalog program may be; configuration, state and log may be anywhere, and the right to touch any of them ends before
  * the first client is served, but for the scribe's two folders.
+ *
+ * @param services the services that it may ask whether they are there, beside those on loopback
  */
-export function compiledGrants(commands: readonly string[]): Grants {
+export function compiledGrants(commands: readonly string[], services: readonly Place[] = []): Grants {
   return {
     run: unique([...commands, RESOLVER.command].flatMap(programCandidates)),
     read: true,
     write: true,
-    net: LOOPBACK_HOSTS,
+    net: unique([...LOOPBACK_HOSTS, ...services.map(netGrant)]),
     env: ENVIRONMENT_NAMES,
     sys: SYS_NAMES,
     ffi: LIBC_PATHS,
@@ -106,12 +117,14 @@ export function grantFlags(grants: Grants): string[] {
  *
  * @param programs the paths that run was granted for; Deno keeps grants by path and forgets them by path
  * @param paths the paths beside those of programs that read or write may have been granted for
+ * @param services the places beside those of loopback that net may have been granted for
  * @throws {Error} when one of the permissions that a start may hold is still there afterwards, so that nothing is
  * served with it
  */
 export async function giveUpPermissions(
   programs: readonly string[],
   paths: readonly string[],
+  services: readonly Place[],
 ): Promise<void> {
   for (const command of programs) await Deno.permissions.revoke({ name: "run", command });
   for (const path of LIBC_PATHS) await Deno.permissions.revoke({ name: "ffi", path });
@@ -126,7 +139,7 @@ export async function giveUpPermissions(
       [{ name: "read", path }, { name: "write", path }] as const
     ),
     ...LIBC_PATHS.map((path) => ({ name: "ffi", path }) as const),
-    ...LOOPBACK_HOSTS.map((host) => ({ name: "net", host }) as const),
+    ...[...LOOPBACK_HOSTS, ...services.map(netGrant)].map((host) => ({ name: "net", host }) as const),
   ];
   const held: string[] = [];
   for (const descriptor of descriptors) {
@@ -139,6 +152,11 @@ export async function giveUpPermissions(
 /** Whether the calling thread may run the program at `path` now. */
 export function mayRun(path: string): boolean {
   return Deno.permissions.querySync({ name: "run", command: path }).state === "granted";
+}
+
+/** Whether the calling thread may connect to a place now. */
+export function mayConnect(place: Place): boolean {
+  return Deno.permissions.querySync({ name: "net", host: netGrant(place) }).state === "granted";
 }
 
 /** One thread of the running server and what it holds, for people to read. */
@@ -158,13 +176,13 @@ export const THREADS: readonly ThreadPermissions[] = [
       read:
         "configuration, manifests, the file of tokens, the folders of programs and loaders; under `deno run` the workers' sources",
       write: "the folders of state and of the log file",
-      net: "the listener, with HTTP only",
+      net: "the listener, with HTTP only; the services in `health.dependencies`",
       env: "the names listed below",
-      sys: "uid, gid",
+      sys: SYS_NAMES.join(", "),
     },
     why:
       "It reads the configuration, checks that nobody else could have replaced a program, binds the listener and " +
-      "makes warden and scribe, which can hold no more than it holds itself.",
+      "makes warden, scribe and prober, which can hold no more than it holds itself.",
   },
   {
     thread: "main, from then on",
@@ -217,11 +235,23 @@ export const THREADS: readonly ThreadPermissions[] = [
         "the folders of state, of the log file, and of word lists (`tools.wordlist_dirs`); what is read again while " +
         "the server runs: the configuration file, the tokens file, the folders of manifests, of programs and of loaders",
       write: "the folders of state and of the log file",
+      sys: HEALTH_SYS_NAMES.join(", "),
     },
     why:
       "It makes and removes the folders that runs work in, writes the log file, looks whether a word list is there and " +
-      "how long it is, and notices and reads for main what has changed. It parses nothing, and reads nothing for main " +
+      "how long it is, and notices and reads for main what has changed. For the server's health it reads how busy the " +
+      "processors are and how much of memory and disk is taken. It parses nothing, and reads nothing for main " +
       "below the folders that programs write to. Deno judges a path by its name and follows its links.",
+  },
+  {
+    thread: "prober, only where there are `health.dependencies`",
+    holds: { net: "those services, each by host and port" },
+    why:
+      "It asks them whether they are there: a connection, or a GET of whose answer the status alone is read; no redirect " +
+      "is followed and no proxy used. It is told of them once, when it is made, and from then on only which of them to " +
+      "ask, so that nothing a client sends can name another. They are the operator's own choice, beside " +
+      "`security.allowed_targets` and not bound by it; no client can name one, or see more of it than whether it is " +
+      "there. The system's resolver looks names up, in this thread, each time.",
   },
 ];
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import "./quiet_thread.ts";
 import { type Attempt, type AttemptPlan, tryAll } from "./attempts.ts";
 import { giveUpNativeCode } from "./native_code.ts";
 

@@ -5,10 +5,11 @@
  * @module
  */
 import { newId } from "../core/ids.ts";
-import { type Attempt, type AttemptPlan, tryAll } from "./attempts.ts";
+import { type Attempt, type AttemptPlan, connecting, tryAll } from "./attempts.ts";
 import type { ConfinedTool } from "./confined_tool.ts";
 import type { ProofAnswer, ProofOrder } from "./proof_worker.ts";
-import { compartmentPermissions, PROOF_URL } from "./workers.ts";
+import { type Place, placeText } from "./place.ts";
+import { compartmentPermissions, proberPermissions, PROOF_URL } from "./workers.ts";
 
 /** What was shown, or not. */
 export interface Proof {
@@ -71,6 +72,18 @@ export async function proveCompartment(
   if (libc === null) return proofs;
   const loads = { name: `${own} can load ${libc} at its beginning`, ok: neverHeld === null };
   return [{ ...loads, detail: neverHeld ?? "it could, and gave that up before what follows" }, ...proofs];
+}
+
+/**
+ * The prober can do nothing of the plan, its own services aside, which the checks show; nor anything else on loopback,
+ * unless that is among them.
+ */
+export async function proveProber(services: readonly Place[], plan: AttemptPlan): Promise<Proof[]> {
+  const probe = new Probe(proberPermissions(services.map(placeText)));
+  const { attempts } = await probe.tryAll({ ...plan, services: [] }, null);
+  const own = services.map(connecting);
+  return attempts.filter(({ what }) => !own.includes(what))
+    .map((attempt) => forbidden(`the prober cannot ${attempt.what}`, attempt));
 }
 
 function forbidden(name: string, { allowed, detail }: Attempt): Proof {

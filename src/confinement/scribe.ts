@@ -5,47 +5,19 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import { folderOf } from "../core/paths.ts";
 import type { FileLook, FileRead, WatchedPaths } from "./file_look.ts";
+import type { MachineReading } from "./machine_reading.ts";
 import { PendingAnswers } from "./pending_answers.ts";
-import {
-  type FromScribe,
-  isFromScribe,
-  isToolName,
-  type LogFileSettings,
-  scratchRoot,
-  type ToScribe,
-} from "./scribe_protocol.ts";
+import { isRunAnswer } from "./run_messages.ts";
+import type { ScribeOptions } from "./scribe_options.ts";
+import { type FromScribe, isFromScribe, isToolName, scratchRoot, type ToScribe } from "./scribe_protocol.ts";
 import { type ChangeListener, ScribeReading } from "./scribe_reading.ts";
+import { ScribeRuns } from "./scribe_runs.ts";
 import { LogFlow } from "./state/log_flow.ts";
 import type { InspectedFile } from "./state/word_lists.ts";
 import { SCRIBE_URL, scribePermissions } from "./workers.ts";
-
-/** What a scribe is made with. */
-export interface ScribeOptions {
-  /** Absolute path of the folder for the state of all servers. */
-  readonly stateFolder: string;
-  /** Names this server among them: 1 to 64 of `[0-9a-f]`. */
-  readonly nonce: string;
-  /** The names of the tools that get scratch folders. */
-  readonly tools: readonly string[];
-  /** Whose the folder must be, or null where users have no numbers. */
-  readonly uid: number | null;
-  readonly logFile: LogFileSettings | null;
-  /** Absolute paths of the folders whose files tools may be told to read. */
-  readonly wordListFolders: readonly string[];
-  /**
-   * Absolute paths of the files, and of the folders with all that is below them, that may be read again while the
-   * server runs, whether they are there or not. Deno asks for the name of what is read and follows links from there,
-   * so a link must be listed by its own name, and where it leads only if that is asked about by its name, too.
-   */
-  readonly readable: readonly string[];
-  readonly clock: Clock;
-  /** Called when the scribe dies without being asked to, with the reason. */
-  readonly onDeath?: (reason: string) => void;
-}
 
 /** A run's folder, which was made for it. */
 export interface Scratch {
@@ -62,10 +34,15 @@ const CLOSE_MS = 1000;
 
 const CLOSING = "the scribe is closing";
 
+/** Readings have no id: there is one at a time. */
+const READING = "reading";
+
 const logger = getLogger(["bulkhead", "confinement"]);
 
 /** The scribe of a server. */
 export class Scribe {
+  /** The runs that it keeps, once it is open. */
+  readonly runs: ScribeRuns;
   /**
    * Settles once the folders are there; rejects with the reason why they cannot be. `dead` are servers that
    * are gone: it is for this one, alone, to clean up after them.
@@ -75,6 +52,8 @@ export class Scribe {
   readonly #worker: Worker;
   readonly #opening = Promise.withResolvers<{ readonly dead: readonly string[] }>();
   readonly #closed = Promise.withResolvers<void>();
+  /** The runs whose folders are being removed, by these. */
+  readonly #runs = new Map<string, string>();
   readonly #log: LogFlow;
   readonly #reading: ScribeReading;
   /** The tools that have scratch folders. */
@@ -82,6 +61,7 @@ export class Scribe {
   readonly #additions = new PendingAnswers<void>();
   readonly #makings = new PendingAnswers<void>();
   readonly #inspections = new PendingAnswers<InspectedFile>();
+  readonly #readings = new PendingAnswers<MachineReading>();
   /** Resolve when something was removed, or will not be: by its id or nonce. */
   readonly #removals = new PendingAnswers<void>();
   #cancelTimer: () => void;
@@ -96,10 +76,12 @@ export class Scribe {
     // Nobody may be waiting for it when it fails.
     this.opened.catch(() => {});
     this.#log = new LogFlow(({ bytes, lost }) => this.#send({ type: "log", bytes, lost }, [bytes.buffer]));
-    this.#reading = new ScribeReading((order) => {
+    const ask = (order: ToScribe) => {
       this.#mustBeOpen();
       this.#send(order);
-    });
+    };
+    this.#reading = new ScribeReading(ask);
+    this.runs = new ScribeRuns(ask);
     this.#tools = new Set(options.tools);
     const { stateFolder, nonce, tools, uid, logFile, wordListFolders, readable, clock } = options;
     const logFolder = logFile === null ? null : folderOf(logFile.path);
@@ -162,8 +144,11 @@ export class Scribe {
   /**
    * Removes a run's folder and whatever was left in it, once no process of the run is left. Resolves in any case; the
    * log says what was not removed.
+   *
+   * @param run the run's id, for the log
    */
-  removeScratch(tool: string, id: string): Promise<void> {
+  removeScratch(tool: string, id: string, run?: string): Promise<void> {
+    if (run !== undefined) this.#runs.set(id, run);
     return this.#remove(id, { type: "remove_scratch", tool, id });
   }
 
@@ -239,6 +224,19 @@ export class Scribe {
     await this.#reading.watch(paths, onChange);
   }
 
+  /**
+   * Reads how busy the machine is, and how full the disk of the folder of state. Whoever asks while the answer is still
+   * to come is given the same.
+   *
+   * @throws {Error} with the reason when there is no scribe to ask
+   */
+  async measure(): Promise<MachineReading> {
+    await this.opened;
+    this.#mustBeOpen();
+    if (!this.#readings.has(READING)) this.#send({ type: "measure" });
+    return await this.#readings.wait(READING);
+  }
+
   /** Appends a line, which ends in a newline, to the log file, soon. Does nothing without a log file. */
   writeLog(line: string): void {
     if (this.#options.logFile === null || this.#isClosing || this.#death !== null) return;
@@ -255,7 +253,9 @@ export class Scribe {
         };
         this.#additions.settleAll(fail);
         this.#makings.settleAll(fail);
+        this.#readings.settleAll(fail);
         this.#reading.fail(CLOSING);
+        this.runs.fail(CLOSING);
         this.#cancelTimer = this.#options.clock.after(CLOSE_MS, () => this.#end("it was closed"));
         void this.#log.written().then(() => this.#send({ type: "close" }));
       } else {
@@ -288,6 +288,7 @@ export class Scribe {
 
   /** @returns false when the message was not to be expected */
   #take(message: FromScribe): boolean {
+    if (isRunAnswer(message)) return this.runs.answered(message) || this.#isClosing;
     switch (message.type) {
       case "opened":
         if (this.#isOpen) return false;
@@ -305,9 +306,15 @@ export class Scribe {
       case "not_made":
         return this.#makings.reject(message.id, message.reason) || this.#isClosing;
       case "removed":
+        this.#runs.delete(message.id);
         return this.#removals.resolve(message.id, undefined);
       case "not_removed":
-        logger.warn("a scratch folder could not be removed", { id: message.id, reason: message.reason });
+        logger.warn("a scratch folder could not be removed", {
+          run_id: this.#runs.get(message.id) ?? null,
+          folder: message.id,
+          reason: message.reason,
+        });
+        this.#runs.delete(message.id);
         return this.#removals.resolve(message.id, undefined);
       case "forgotten":
         return this.#removals.resolve(message.nonce, undefined);
@@ -337,6 +344,8 @@ export class Scribe {
       case "changed":
         this.#reading.changed(message.paths);
         return true;
+      case "measured":
+        return this.#readings.resolve(READING, message.reading) || this.#isClosing;
       case "log_failed":
         logger.error("the log file cannot be written", { reason: message.reason });
         return true;
@@ -368,7 +377,9 @@ export class Scribe {
     this.#additions.settleAll(fail);
     this.#makings.settleAll(fail);
     this.#reading.fail(reason);
+    this.runs.fail(reason);
     this.#inspections.settleAll(fail);
+    this.#readings.settleAll(fail);
     this.#removals.settleAll(({ resolve }) => resolve());
     this.#closed.resolve();
   }

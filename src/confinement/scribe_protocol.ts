@@ -27,6 +27,8 @@ import {
   text,
   wholeCount,
 } from "./message_table.ts";
+import { isMachineReading, type MachineReading } from "./machine_reading.ts";
+import { RUN_ANSWERS, RUN_ORDERS, type RunAnswer, type RunOrder } from "./run_messages.ts";
 
 /** The log file and how it is rotated. */
 export interface LogFileSettings {
@@ -73,8 +75,11 @@ export type ToScribe =
   | { readonly type: "look"; readonly id: string; readonly path: string; readonly headBytes: number }
   /** Replaces what is watched. */
   | ({ readonly type: "watch"; readonly id: string } & WatchedPaths)
+  /** Reads the machine; asked again only when it was answered. */
+  | { readonly type: "measure" }
   /** `bytes` are whole lines; `lost` says how many there were before them that could not be kept. */
   | { readonly type: "log"; readonly bytes: Uint8Array; readonly lost: number }
+  | RunOrder
   | { readonly type: "close" };
 
 /**
@@ -111,8 +116,10 @@ export type FromScribe =
   /** In place of any of these four. */
   | { readonly type: "not_read"; readonly id: string; readonly reason: string }
   | { readonly type: "changed"; readonly paths: readonly string[] }
+  | { readonly type: "measured"; readonly reading: MachineReading }
   | { readonly type: "logged" }
   | { readonly type: "log_failed"; readonly reason: string }
+  | RunAnswer
   | { readonly type: "closed" }
   /** It was given what is not in the table, or at the wrong time, and does nothing more. */
   | { readonly type: "broken"; readonly reason: string };
@@ -167,7 +174,9 @@ export const isToScribe: (data: unknown) => data is ToScribe = messageCheck<ToSc
   list_folder: { id, path: absolutePath },
   look: { id, path: absolutePath, headBytes: isHeadLength },
   watch: { id, files: areWatched, folders: areWatched },
+  measure: {},
   log: { bytes: bytesUpTo(MAX_LOG_BATCH_BYTES), lost: wholeCount },
+  ...RUN_ORDERS,
   close: {},
 });
 
@@ -191,8 +200,10 @@ export const isFromScribe: (data: unknown) => data is FromScribe = messageCheck<
   watching: { id },
   not_read: { id, reason: text },
   changed: { paths: areChanged },
+  measured: { reading: isMachineReading },
   logged: {},
   log_failed: { reason: text },
+  ...RUN_ANSWERS,
   closed: {},
   broken: { reason: text },
 });

@@ -1,10 +1,13 @@
 /**
  * The inside of the scribe: a worker that may read and write in the folder of state and in the folder of the
  * log file, read the files and folders that it was given a list of, and nothing else. It keeps the runs' scratch
- * folders, writes the log, and reads, looks at and watches files for a server that may do none of it any more.
+ * folders, writes the log, and reads, looks at and watches files, and reads how busy the machine is, for a server that
+ * may do none of it any more.
  *
  * @module
  */
+import "./quiet_thread.ts";
+import { isRunOrder, type RunOrder } from "./run_messages.ts";
 import {
   type FromScribe,
   isToScribe,
@@ -15,7 +18,9 @@ import {
 import { listFolder, lookAt, readFile } from "./state/file_reader.ts";
 import { FileWatch } from "./state/file_watch.ts";
 import { LogFile } from "./state/log_file.ts";
+import { readMachine } from "./state/machine_gauge.ts";
 import { ReadablePaths } from "./state/readable_paths.ts";
+import { RunFolder } from "./state/run_folder.ts";
 import { ServerFolder } from "./state/server_folder.ts";
 import { inspectFile } from "./state/word_lists.ts";
 
@@ -27,11 +32,15 @@ const scope = globalThis as unknown as {
 
 /** What was opened. */
 interface Open {
+  readonly stateFolder: string;
   readonly folder: ServerFolder;
   readonly log: LogFile | null;
   readonly wordListFolders: readonly string[];
   readonly readable: ReadablePaths;
   readonly watch: FileWatch;
+  /** Null until it is asked for. */
+  runs: RunFolder | null;
+  readonly makeRuns: () => RunFolder;
 }
 
 /** `new` until it is told to open, `deaf` once it takes no more orders. */
@@ -67,7 +76,8 @@ async function open(order: ScribeOrder): Promise<void> {
     const { stateFolder, wordListFolders } = order;
     const readable = new ReadablePaths(order.readable, serversFolder(stateFolder));
     const watch = new FileWatch((paths) => scope.postMessage({ type: "changed", paths }));
-    state = { folder, log, wordListFolders, readable, watch };
+    const makeRuns = () => new RunFolder(stateFolder, order.server, order.uid);
+    state = { stateFolder, folder, log, wordListFolders, readable, watch, runs: null, makeRuns };
     scope.postMessage({ type: "opened", dead: folder.dead });
   } catch (error) {
     state = "deaf";
@@ -76,7 +86,8 @@ async function open(order: ScribeOrder): Promise<void> {
 }
 
 function obey(order: Exclude<ToScribe, { type: "open" }>, open: Open): void {
-  const { folder, log, wordListFolders, readable, watch } = open;
+  if (isRunOrder(order)) return keepRuns(order, open);
+  const { stateFolder, folder, log, wordListFolders, readable, watch } = open;
   switch (order.type) {
     case "make_scratch": {
       const { tool, id } = order;
@@ -147,6 +158,9 @@ function obey(order: Exclude<ToScribe, { type: "open" }>, open: Open): void {
       });
       break;
     }
+    case "measure":
+      void readMachine(stateFolder).then((reading) => scope.postMessage({ type: "measured", reading }));
+      break;
     case "log": {
       const reason = log?.append(order.bytes, order.lost) ?? null;
       if (reason !== null) scope.postMessage({ type: "log_failed", reason });
@@ -163,14 +177,65 @@ function obey(order: Exclude<ToScribe, { type: "open" }>, open: Open): void {
   }
 }
 
-/** Reads what the server asks for, if all of it may be read; `work` answers, unless it throws. */
-function read(id: string, paths: readonly string[], readable: ReadablePaths, work: () => void): void {
+/** Obeys an order about kept runs. */
+function keepRuns(order: RunOrder, open: Open): void {
+  if (order.type === "open_runs") {
+    if (open.runs !== null) return giveUp("it was told to open the folder of runs twice");
+    return attempt(() => {
+      open.runs = open.makeRuns();
+      scope.postMessage({ type: "runs_opened" });
+    }, (reason) => ({ type: "runs_not_opened", reason }));
+  }
+  const { runs } = open;
+  if (runs === null) return giveUp("it was given an order about runs before their folder was open");
+  switch (order.type) {
+    case "list_runs": {
+      const listing = runs.list((found) => scope.postMessage({ type: "runs_found", runs: found }));
+      listing.then(
+        (damaged) => scope.postMessage({ type: "runs_listed", damaged }),
+        (error) => scope.postMessage({ type: "runs_not_listed", reason: reasonOf(error) }),
+      );
+      break;
+    }
+    case "keep_run": {
+      const { run } = order;
+      answer(runs.keep(run, order), { type: "run_kept", run }, (reason) => {
+        return { type: "run_not_kept", run, reason };
+      });
+      break;
+    }
+    case "read_run": {
+      const { id, run, file, offset, length } = order;
+      attempt(() => {
+        const bytes = runs.read(run, file, offset, length);
+        scope.postMessage({ type: "run_bytes", id, bytes }, bytes === null ? [] : [bytes.buffer]);
+      }, (reason) => ({ type: "run_not_read", id, reason }));
+      break;
+    }
+    case "remove_runs": {
+      const { id } = order;
+      runs.remove(order.runs).catch(reasonOf)
+        .then((reason) => scope.postMessage({ type: "runs_removed", id, reason }));
+      break;
+    }
+  }
+}
+
+/** Does work that answers, unless it throws. */
+function attempt(work: () => void, failed: (reason: string) => FromScribe): void {
   try {
-    for (const path of paths) readable.check(path);
     work();
   } catch (error) {
-    scope.postMessage({ type: "not_read", id, reason: reasonOf(error) });
+    scope.postMessage(failed(reasonOf(error)));
   }
+}
+
+/** Reads what the server asks for, if all of it may be read; `work` answers, unless it throws. */
+function read(id: string, paths: readonly string[], readable: ReadablePaths, work: () => void): void {
+  attempt(() => {
+    for (const path of paths) readable.check(path);
+    work();
+  }, (reason) => ({ type: "not_read", id, reason }));
 }
 
 /** Answers when the work, which has begun, is done. */

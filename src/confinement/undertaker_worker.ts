@@ -4,6 +4,7 @@
  *
  * @module
  */
+import "./quiet_thread.ts";
 import { openKernel } from "./linux/kernel.ts";
 import { Endings } from "./linux/endings.ts";
 import { readSelf } from "./linux/processes.ts";

@@ -35,6 +35,16 @@ const CLOSE_MS = 6000;
 const BURY_MS = 6000;
 const LAST_ACT_MS = 500;
 
+/** What is known of the warden's life. */
+export interface Heartbeat {
+  /** Why there is no warden any more, or null. */
+  readonly death: string | null;
+  /** How long it has owed an answer by now, in milliseconds; 0 when it owes none. */
+  readonly silentMs: number;
+  /** How long its last answer took, in milliseconds; null before the first. */
+  readonly answeredAfterMs: number | null;
+}
+
 /** Called when a run's last process is gone, or could not be killed. */
 export type GoneListener = (gone: Extract<FromWarden, { type: "gone" }>) => void;
 
@@ -62,6 +72,9 @@ export class Warden implements CompartmentWarden {
   #closed = false;
   #pings = 0;
   #pongs = 0;
+  #pingedMs = 0;
+  #answeredAfterMs: number | null = null;
+  #death: string | null = null;
   #cancelHeartbeat = () => {};
 
   /**
@@ -86,6 +99,20 @@ export class Warden implements CompartmentWarden {
       this.#answered.resolve();
       if (isFromWarden(data)) this.#receive(data);
       else this.#lose("the warden sent a message that is not in the table");
+    };
+  }
+
+  /** Why there is no warden any more, or null: told before {@link lost}, while what runs is still being ended. */
+  get death(): string | null {
+    return this.#death;
+  }
+
+  /** How it is doing: it is asked whether it lives about once a second. */
+  get heartbeat(): Heartbeat {
+    return {
+      death: this.#death,
+      silentMs: this.#pongs < this.#pings ? this.#clock.now() - this.#pingedMs : 0,
+      answeredAfterMs: this.#answeredAfterMs,
     };
   }
 
@@ -203,12 +230,14 @@ export class Warden implements CompartmentWarden {
         this.#reaped.delete(message.nonce);
         return;
       case "pong":
+        if (message.count === this.#pings) this.#answeredAfterMs = this.#clock.now() - this.#pingedMs;
         this.#pongs = message.count;
     }
   }
 
   /** Asks, and looks for the answer. */
   #beat(): void {
+    this.#pingedMs = this.#clock.now();
     this.#send({ type: "ping", count: ++this.#pings });
     this.#lookForAnswer(this.#pings, LOOK_AFTER_MS);
   }
@@ -224,6 +253,7 @@ export class Warden implements CompartmentWarden {
   #lose(reason: string, undertakerMs = BURY_MS): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#death = reason;
     this.#cancelHeartbeat();
     this.#opened.reject(new Error(reason));
     this.#answered.resolve();

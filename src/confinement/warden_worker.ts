@@ -14,6 +14,7 @@
  *
  * @module
  */
+import "./quiet_thread.ts";
 import { CAPABILITIES, type CapabilityName, holdsCapability } from "./linux/capabilities.ts";
 import { openCgroups } from "./linux/cgroup.ts";
 import { errnoName, openKernel } from "./linux/kernel.ts";

@@ -14,6 +14,7 @@ function workerUrl(name: string): URL {
 export const SCRIBE_URL = workerUrl("scribe_worker");
 export const WARDEN_URL = workerUrl("warden_worker");
 export const UNDERTAKER_URL = workerUrl("undertaker_worker");
+export const PROBER_URL = workerUrl("prober_worker");
 export const PROOF_URL = workerUrl("proof_worker");
 export const COMPARTMENT_URL = workerUrl("compartment_worker");
 
@@ -62,6 +63,12 @@ export function wardenPermissions(
 }
 
 /**
+ * What may be asked about the machine, for the server's health: the names that Deno gives it. The scribe asks, so that
+ * main, which parses untrusted bytes, need not.
+ */
+export const HEALTH_SYS_NAMES = ["cpus", "systemMemoryInfo", "statfs"] as const;
+
+/**
  * What the scribe is made with.
  *
  * @param logFolder the folder of the log file, in which it is rotated; null without one
@@ -79,5 +86,15 @@ export function scribePermissions(
     ...NONE,
     read: [...new Set([...folders, ...wordListFolders, ...readable])],
     write: folders,
+    sys: [...HEALTH_SYS_NAMES],
   };
+}
+
+/**
+ * What the prober is made with.
+ *
+ * @param places where it may connect, as `host:port`; an IPv6 address stands in brackets
+ */
+export function proberPermissions(places: readonly string[]): Deno.PermissionOptionsObject {
+  return { ...NONE, net: places.length === 0 ? false : [...places] };
 }

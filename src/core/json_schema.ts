@@ -19,13 +19,33 @@ export interface JsonSchemaOptions {
  * that nobody chose and the pattern of a format that is well known.
  */
 export function jsonSchemaOf(schema: z.ZodType, { brief = false }: JsonSchemaOptions = {}): JsonSchema {
-  const { $schema: _, ...plain } = z.toJSONSchema(schema, {
+  return plain(z.toJSONSchema(schema, {
     override: ({ jsonSchema }) => {
-      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
+      tidy(jsonSchema);
       if (brief) delete jsonSchema.description;
     },
-  });
-  return plain;
+  }));
+}
+
+/** The same for several schemas by name. What one has of another is a reference to `uriOf` the other's name. */
+export function jsonSchemasOf(
+  schemas: ReadonlyMap<z.ZodType, string>,
+  uriOf: (name: string) => string,
+): ReadonlyMap<string, JsonSchema> {
+  const registry = z.registry<{ id: string }>();
+  for (const [schema, id] of schemas) registry.add(schema, { id });
+  const written = z.toJSONSchema(registry, { uri: uriOf, override: ({ jsonSchema }) => tidy(jsonSchema) });
+  return new Map(Object.entries(written.schemas).map(([name, schema]) => [name, plain(schema)]));
+}
+
+function tidy(schema: z.core.JSONSchema.BaseSchema): void {
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (schema.format !== undefined) delete schema.pattern;
+  // Every name in JSON is a string.
+  if (Object.entries(schema.propertyNames ?? {}).join() === "type,string") delete schema.propertyNames;
+}
+
+function plain({ $schema: _dialect, $id: _id, ...schema }: z.core.JSONSchema.BaseSchema): JsonSchema {
+  return schema;
 }

@@ -3,10 +3,13 @@
  *
  * @module
  */
-import { PRIORITIES } from "../config/health_schema.ts";
+import type { PRIORITIES } from "../config/health_schema.ts";
 
 /** How well something is. */
 export type HealthStatus = "healthy" | "degraded" | "unhealthy";
+
+/** Every {@link HealthStatus}, the best first. */
+export const HEALTH_STATUSES = ["healthy", "degraded", "unhealthy"] as const satisfies HealthStatus[];
 
 /** What a check's result means for the server as a whole. */
 export type Priority = (typeof PRIORITIES)[number];
@@ -16,7 +19,7 @@ export interface CheckOutcome {
   readonly status: HealthStatus;
   /** One line for people. The monitor escapes and shortens it, and takes secrets out. */
   readonly message: string;
-  /** What belongs to it, to be sent as JSON: plain values only, and no secrets. */
+  /** What belongs to it, to be sent as JSON: plain values only, and few of them. */
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
@@ -28,8 +31,9 @@ export interface HealthCheck {
   /**
    * Finds out. What it throws is told as unhealthy.
    *
-   * @param signal is aborted when the time-out of the check is over, or the server stops: what is found then is not
-   * asked for any more, and what was begun for it is to be ended
+   * @param signal is aborted when the time-out of the check is over, or the server stops. What was begun for the check
+   * is to be ended then. It may still say what it knows, if it does so at once: otherwise, and when it throws, the
+   * check is told to have timed out
    */
   check(signal: AbortSignal): CheckOutcome | Promise<CheckOutcome>;
 }

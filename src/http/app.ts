@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { type Context, Hono } from "hono";
+import { FailedRequest } from "../core/failed_request.ts";
 import { newId } from "../core/ids.ts";
 import { quote } from "../core/text.ts";
 import { authorise } from "./authorise.ts";
@@ -14,7 +15,7 @@ import { peerName } from "./peer.ts";
 import { methodNotAllowed, notFound, problem } from "./problem.ts";
 import { NO_QUERY, readQuery } from "./query.ts";
 import type { Route } from "./route.ts";
-import { ROUTES } from "./routes.ts";
+import { routesOf } from "./routes.ts";
 
 /** The service. A request is handed over together with its {@link Connection}. */
 export type HttpApp = Hono<{ Bindings: Connection }>;
@@ -26,7 +27,7 @@ const logger = getLogger(["bulkhead", "http"]);
 /** Makes the service; it can be asked without a socket. */
 export function makeHttpApp(parts: HttpParts): HttpApp {
   const app: HttpApp = new Hono<{ Bindings: Connection }>();
-  const routes = ROUTES.filter(({ needs }) => needs === undefined || parts[needs] !== undefined);
+  const routes = routesOf(parts);
 
   app.use(async (context, next) => {
     const refused = checkOrigin(context.req.raw, parts.origins());
@@ -60,15 +61,15 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
   );
 
   app.onError((error) => {
-    const correlationId = newId();
-    logger.error("internal error", { correlation_id: correlationId, error: error.stack ?? error.message });
+    const about = { correlation_id: newId(), ...FailedRequest.about(error) };
+    logger.error("internal error", about);
     return problem({
       status: 500,
       title: "Internal error",
       detail: "the server failed to answer; its log has the details",
       errorType: "unknown",
       remedy: "Report it with the correlation id.",
-    }, correlationId);
+    }, about.correlation_id);
   });
 
   return app;
@@ -76,7 +77,15 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
 
 /** Answers by a route, once the caller may use it. */
 async function answer(context: HttpContext, route: Route, parts: HttpParts): Promise<Response> {
-  if (route.scope === null) return refuseQuery(context, route) ?? await route.answer(context, parts);
+  if (route.scope === null) {
+    const refused = refuseQuery(context, route);
+    if (refused !== null) return refused;
+    if (route.details === undefined) return await route.answer(context, parts);
+    // Whoever may not see them is answered all the same; a wrong token counts as one.
+    const authorised = await authorise(context.req.raw, peerOf(context), null, parts);
+    const hasDetails = authorised.ok && authorised.caller.scopes.has(route.details);
+    return await route.answer(context, parts, hasDetails);
+  }
   const authorised = await authorise(context.req.raw, peerOf(context), route.scope, parts);
   if (!authorised.ok) return authorised.response;
   if (route.withoutHead && context.req.method === "HEAD") return refuseMethod(context, route);

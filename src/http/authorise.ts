@@ -115,17 +115,19 @@ function wrongToken(malformed: boolean, peer: string, limit: RateLimit): Respons
       retryAfterSec: wholeSeconds(counted.retryAfterMs),
     }, newId());
   }
-  logger.warn("wrong token", { peer, malformed });
+  const correlationId = newId();
+  logger.warn("wrong token", { correlation_id: correlationId, peer, malformed });
   return unauthorised(
     malformed ? "the Authorization header is not one Bearer token" : "the token is not one of this server's",
     `${CHALLENGE}, error="invalid_token"`,
+    correlationId,
   );
 }
 
-function unauthorised(detail: string, challenge: string): Response {
+function unauthorised(detail: string, challenge: string, correlationId = newId()): Response {
   return problem(
     { status: 401, title: "Unauthorized", detail, errorType: null, remedy: SEND_ONE },
-    newId(),
+    correlationId,
     { "www-authenticate": challenge },
   );
 }

@@ -7,7 +7,7 @@ import type { Context } from "hono";
 import * as z from "zod";
 import { newId } from "../core/ids.ts";
 import { quote } from "../core/text.ts";
-import { EVENT_TYPES, type EventType, isEventType } from "../events/event.ts";
+import { EVENT_TYPES, isEventType } from "../events/event.ts";
 import type { Caller } from "./authorise.ts";
 import type { HttpParts } from "./parts.ts";
 import { problem } from "./problem.ts";
@@ -19,13 +19,11 @@ const RETRY_AFTER_SEC = 15;
 
 /** What may be asked for. */
 export const eventsQuery = z.strictObject({
-  types: z.string().transform((text, context): EventType[] => {
-    const types = text.split(",");
-    if (types.every(isEventType)) return types;
-    const wrong = quote(types.find((type) => !isEventType(type)) ?? "");
-    const message = `${wrong} is no type of event; name some of ${EVENT_TYPES.join(",")}`;
+  types: z.string().superRefine((text, context) => {
+    const wrong = text.split(",").find((type) => !isEventType(type));
+    if (wrong === undefined) return;
+    const message = `${quote(wrong)} is no type of event; name some of ${EVENT_TYPES.join(",")}`;
     context.addIssue({ code: "custom", message });
-    return z.NEVER;
   }).optional()
     .describe(`Only these types of events, with commas between them: ${EVENT_TYPES.join(", ")}`),
   last_event_id: z.string().optional()
@@ -60,7 +58,7 @@ export function readEvents(
     caller: caller.name,
     // A browser sends the header when it connects again by itself, and the query as it was at first.
     after: context.req.header("last-event-id") ?? query.last_event_id ?? null,
-    types: query.types === undefined ? null : new Set(query.types),
+    types: query.types === undefined ? null : new Set(query.types.split(",").filter(isEventType)),
     signal: context.req.raw.signal,
   });
   if (body === null) {

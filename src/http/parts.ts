@@ -3,9 +3,12 @@
  *
  * @module
  */
+import type { ConfigDescription } from "../config/describe.ts";
+import type { HealthMonitor } from "../health/monitor.ts";
 import type { HttpSessions } from "../mcp/http_sessions.ts";
 import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
+import type { RunStore } from "../runs/run_store.ts";
 import type { Step } from "../runs/step.ts";
 import type { Statistics } from "../runs/statistics_schema.ts";
 import type { Toolbox, ToolboxEntry } from "../runs/toolbox.ts";
@@ -20,6 +23,13 @@ export interface ToolAdmin {
   resetBreaker(name: string): Step<ToolboxEntry>;
 }
 
+/** The runs that are kept. */
+export interface KeptRuns {
+  readonly store: RunStore;
+  /** Resolves once runs of an earlier server, where they outlast it, have been taken in. */
+  readonly loaded: Promise<void>;
+}
+
 /** The parts without which some routes are not there. */
 export interface OptionalParts {
   readonly admin?: ToolAdmin;
@@ -28,8 +38,11 @@ export interface OptionalParts {
   /** Statistics by tool, to be sent as JSON; null while metrics are switched off. */
   readonly statistics?: () => Statistics | null;
   readonly events?: EventStreams;
-  /** The effective configuration, without secrets, to be sent as JSON. */
-  readonly config?: () => unknown;
+  readonly runs?: KeptRuns;
+  /** How well the server is. */
+  readonly health?: { readonly monitor: Pick<HealthMonitor, "current" | "history" | "latest"> };
+  /** The effective configuration, without secrets. */
+  readonly config?: () => ConfigDescription;
 }
 
 /** What the service stands on. */
@@ -37,6 +50,8 @@ export interface HttpParts extends AuthoriseParts, OptionalParts {
   readonly toolbox: Toolbox;
   readonly policy: () => TargetPolicy;
   readonly pipeline: Pipeline;
+  /** Whether programs can be run at all. */
+  readonly confinement: { readonly stands: boolean };
   readonly sessions: HttpSessions;
   /** Asked for each request: the port is known only once it is bound. */
   readonly origins: () => OriginRules;

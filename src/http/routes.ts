@@ -4,19 +4,25 @@
  * @module
  */
 import type { Context } from "hono";
+import { configDescriptionSchema } from "../config/describe.ts";
 import { REFUSAL_ANSWERS, type RefusalCondition } from "../core/refusal.ts";
 import { runResultSchema } from "../core/result.ts";
 import { escapeControlsInJson } from "../core/text.ts";
 import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
 import { statisticsSchema } from "../runs/statistics_schema.ts";
-import { toolInformationSchema } from "../runs/tool_schema.ts";
 import { EVENT_ANSWERS, EVENTS_DESCRIPTION, eventsQuery, readEvents } from "./event_routes.ts";
-import { MCP_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
-import type { HttpParts } from "./parts.ts";
+import { runRecordSchema } from "../runs/run_summary.ts";
+import { toolInformationSchema } from "../runs/tool_schema.ts";
+import { healthAnswerSchema } from "../health/summary_schema.ts";
+import { liveness, readiness, showHealth } from "./health_route.ts";
+import { MCP_ANSWERS, MCP_END_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
+import { openApiDocument } from "./openapi.ts";
+import type { HttpParts, OptionalParts } from "./parts.ts";
 import { notFound } from "./problem.ts";
 import { type Route, withQuery } from "./route.ts";
-import { configSchema, emptySchema, problemSchema, toolListSchema } from "./schemas.ts";
+import { listRuns, OUTPUT_HEADERS, OUTPUT_TYPE, runQuerySchema, showOutput, showRun } from "./run_routes.ts";
+import { emptySchema, openApiSchema, problemSchema, runListSchema, toolListSchema } from "./schemas.ts";
 import { changeTool, executeTool, listTools, showTool } from "./tool_routes.ts";
 
 const stateChange = {
@@ -25,6 +31,27 @@ const stateChange = {
   body: emptySchema,
   answers: { 200: { description: "The tool as it is then", content: toolInformationSchema } },
   refusals: ["unknown_tool"],
+} as const;
+
+const output = {
+  description: "While a run goes on: those that it has written so far, without a tag.",
+  scope: "read",
+  needs: "runs",
+  answers: {
+    200: { description: "All of them", content: OUTPUT_TYPE, headers: OUTPUT_HEADERS },
+    206: {
+      description: "The range that was asked for; of several, all",
+      content: OUTPUT_TYPE,
+      headers: [...OUTPUT_HEADERS, "content-range"],
+    },
+    304: { description: "They are those that the client has", headers: OUTPUT_HEADERS },
+    404: { description: "There is no such run, or none any more", content: problemSchema },
+    416: {
+      description: "The range begins beyond the end",
+      content: problemSchema,
+      headers: ["accept-ranges", "content-range"],
+    },
+  },
 } as const;
 
 /** The routes, in the contract's order. */
@@ -39,6 +66,7 @@ export const ROUTES: readonly Route[] = [
     query: "ignored",
     body: mcpMessageSchema,
     answers: MCP_ANSWERS,
+    answersTo: { DELETE: MCP_END_ANSWERS },
     answer: speakMcp,
   },
   {
@@ -48,7 +76,7 @@ export const ROUTES: readonly Route[] = [
     scope: null,
     query: "ignored",
     answers: { 200: { description: "It is", content: "text/plain" } },
-    answer: (context) => context.text("ok\n"),
+    answer: liveness,
   },
   {
     path: "/readyz",
@@ -58,9 +86,28 @@ export const ROUTES: readonly Route[] = [
     query: "ignored",
     answers: {
       200: { description: "It does", content: "text/plain" },
-      503: { description: "It is stopping", content: "text/plain" },
+      503: { description: "It is stopping, or cannot confine what it runs", content: "text/plain" },
     },
     answer: readiness,
+  },
+  {
+    path: "/health",
+    methods: ["GET"],
+    summary: "How well the server is, by its latest round of checks",
+    description: "Whoever does not have the scope read is told the status alone.",
+    scope: null,
+    details: "read",
+    needs: "health",
+    query: "ignored",
+    answers: {
+      200: { description: "It is healthy", content: healthAnswerSchema },
+      207: {
+        description: "It is degraded: some things are not as they should be",
+        content: healthAnswerSchema,
+      },
+      503: { description: "It is unhealthy, or stopping", content: healthAnswerSchema },
+    },
+    answer: showHealth,
   },
   {
     path: "/tools",
@@ -112,6 +159,41 @@ export const ROUTES: readonly Route[] = [
     answer: changeTool((admin, name) => admin.resetBreaker(name)),
   },
   {
+    path: "/runs",
+    methods: ["GET"],
+    summary: "The last runs, those that were started last first",
+    scope: "read",
+    needs: "runs",
+    answers: { 200: { description: "The runs", content: runListSchema } },
+    ...withQuery(runQuerySchema, listRuns),
+  },
+  {
+    path: "/runs/{id}",
+    methods: ["GET"],
+    summary: "One run: its result, or what there is of it while it goes on",
+    scope: "read",
+    needs: "runs",
+    answers: {
+      200: { description: "The run", content: runRecordSchema },
+      404: { description: "There is no such run, or none any more", content: problemSchema },
+    },
+    answer: showRun,
+  },
+  {
+    path: "/runs/{id}/stdout",
+    methods: ["GET"],
+    summary: "The very bytes that a run has written to standard output, as far as they are kept",
+    ...output,
+    answer: showOutput("stdout"),
+  },
+  {
+    path: "/runs/{id}/stderr",
+    methods: ["GET"],
+    summary: "The very bytes that a run has written to standard error, as far as they are kept",
+    ...output,
+    answer: showOutput("stderr"),
+  },
+  {
     path: "/events",
     methods: ["GET"],
     summary: "What happens, as it happens",
@@ -152,13 +234,22 @@ export const ROUTES: readonly Route[] = [
     summary: "The effective configuration, without secrets, each value with its source",
     scope: "read",
     needs: "config",
-    answers: { 200: { description: "The configuration", content: configSchema } },
+    answers: { 200: { description: "The configuration", content: configDescriptionSchema } },
     answer: showConfig,
+  },
+  {
+    path: "/openapi.json",
+    methods: ["GET"],
+    summary: "This description, OpenAPI 3.1",
+    scope: "read",
+    answers: { 200: { description: "The description", content: openApiSchema } },
+    answer: showOpenApi,
   },
 ];
 
-function readiness(context: Context, { pipeline }: HttpParts): Response {
-  return pipeline.admitting ? context.text("ready\n") : context.text("stopping\n", 503);
+/** The routes that a service with these parts has. */
+export function routesOf(parts: OptionalParts): readonly Route[] {
+  return ROUTES.filter(({ needs }) => needs === undefined || parts[needs] !== undefined);
 }
 
 function showMetrics(_context: Context, { metrics }: HttpParts): Response {
@@ -177,6 +268,18 @@ function metricsAreOff(): Response {
 }
 
 function showConfig(_context: Context, { config }: HttpParts): Response {
-  const headers = { "content-type": "application/json" };
-  return new Response(escapeControlsInJson(JSON.stringify(config?.())), { headers });
+  return json(JSON.stringify(config?.()));
+}
+
+/** The document of each service: what a service has does not change. */
+const documents = new WeakMap<HttpParts, string>();
+
+function showOpenApi(_context: Context, parts: HttpParts): Response {
+  const document = documents.get(parts) ?? JSON.stringify(openApiDocument(routesOf(parts)));
+  documents.set(parts, document);
+  return json(document);
+}
+
+function json(text: string): Response {
+  return new Response(escapeControlsInJson(text), { headers: { "content-type": "application/json" } });
 }

@@ -1,11 +1,12 @@
 /**
- * What is said over HTTP, beside a run's request and result and the tools: those are the same everywhere, and so their
- * schemas are in `src/core` and `src/runs`.
+ * What is said over HTTP, beside runs, tools and the configuration: those are the same everywhere, and so their schemas
+ * stand where they are made.
  *
  * @module
  */
 import * as z from "zod";
 import { ERROR_TYPES, refusalBodySchema } from "../core/refusal.ts";
+import { runSummarySchema } from "../runs/run_summary.ts";
 import { toolInformationSchema } from "../runs/tool_schema.ts";
 
 const { recovery_suggestion, field, retry_after_sec } = refusalBodySchema.shape;
@@ -29,10 +30,15 @@ export const emptySchema = z.strictObject({});
 /** The answer to `GET /tools`. */
 export const toolListSchema = z.strictObject({ tools: z.array(toolInformationSchema) });
 
-/** The answer to `GET /config`. */
-export const configSchema = z.strictObject({
-  file: z.string().nullable().describe("The file that was read, or null"),
-  config: z.record(z.string(), z.unknown())
-    .describe("Nested as in the file; an optional key that is not set is null"),
-  sources: z.record(z.string(), z.string()).describe("Where each value comes from, by the path of its key"),
+/** The answer to `GET /runs`. */
+export const runListSchema = z.strictObject({
+  runs: z.array(runSummarySchema),
+  next: z.uuid().nullable().describe("What before takes to go on from here; null when there are no more"),
+});
+
+/** The answer to `GET /openapi.json`, which describes itself in full. */
+export const openApiSchema = z.looseObject({
+  openapi: z.string(),
+  info: z.looseObject({}),
+  paths: z.looseObject({}),
 });

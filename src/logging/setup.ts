@@ -16,6 +16,7 @@ import { systemClock } from "../core/clock.ts";
 import { redactText, withoutSecrets } from "../core/redact.ts";
 import { escapeControls, escapeControlsInJson } from "../core/text.ts";
 import { LineOutput } from "./line_output.ts";
+import { withCorrelation } from "./run_ids.ts";
 
 /** The configuration's part. */
 export interface LogSettings {
@@ -87,15 +88,19 @@ const jsonLine: TextFormatter = (record) => {
     message: messageOf(record),
   };
   // Named once more behind the properties, so that no property takes the place of a fixed field.
-  const line = JSON.stringify(Object.assign({}, fixed, record.properties, fixed), withoutSecrets);
+  const line = JSON.stringify(
+    Object.assign({}, fixed, withCorrelation(record.properties), fixed),
+    withoutSecrets,
+  );
   return `${escapeControlsInJson(line)}\n`;
 };
 
 /** `17:03:21.512 info  run started tool=nmap ...`, for people. */
 const prettyLine: TextFormatter = (record) => {
   const time = new Date(record.timestamp).toISOString().slice(11, 23);
-  const properties = Object.entries(record.properties)
-    .map(([key, value]) => [key, withoutSecrets.call(record.properties, key, value)] as const)
+  const given = withCorrelation(record.properties);
+  const properties = Object.entries(given)
+    .map(([key, value]) => [key, withoutSecrets.call(given, key, value)] as const)
     .map(([key, value]) =>
       ` ${key}=${typeof value === "string" ? value : JSON.stringify(value, withoutSecrets)}`
     )

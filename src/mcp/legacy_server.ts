@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { FailedRequest } from "../core/failed_request.ts";
 import { getLogger } from "@logtape/logtape";
 import * as z from "zod";
 import { PersonAtClient } from "./elicitation.ts";
@@ -85,9 +86,7 @@ async function sanitised<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    logger.error("internal error", {
-      error: error instanceof Error ? error.stack ?? error.message : String(error),
-    });
+    logger.error("internal error", FailedRequest.about(error));
     throw new McpError(ErrorCode.InternalError, "internal error; the server's log has the details");
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { Writable } from "node:stream";
+import { standardOutput } from "../confinement/standard_output.ts";
 
 /** A client that leaves more than this unread is not served any more: what waits for it is kept in memory. */
 const MAX_UNREAD_BYTES = 67_108_864;
@@ -20,7 +21,7 @@ export class StdioOutput extends Writable {
   readonly #maxUnreadBytes: number;
 
   /** @param maxUnreadBytes with more than this waiting, the output fails */
-  constructor(sink: ByteSink = Deno.stdout, maxUnreadBytes: number = MAX_UNREAD_BYTES) {
+  constructor(sink: ByteSink = standardOutput, maxUnreadBytes: number = MAX_UNREAD_BYTES) {
     super({
       write: (bytes: Uint8Array, _encoding, done) => void writeAll(sink, bytes).then(() => done(), done),
     });

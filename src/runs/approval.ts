@@ -84,7 +84,7 @@ export class Approver {
     logger.info("intrusive run put to a person", about);
     // Arguments may hold a caller's secrets, such as a header with a token.
     logger.debug("intrusive run put to a person: arguments", { ...about, argv: question.argv });
-    const answer = await this.#answerTo(question, caller.ask, caller.signal);
+    const answer = await this.#answerTo(question, caller.ask, caller.signal, correlationId);
     // An answer that came too late to be of use gives no leave either.
     const meanwhile = withdrawal();
     if (meanwhile !== null) return meanwhile;
@@ -107,6 +107,7 @@ export class Approver {
     question: ApprovalQuestion,
     ask: AskPerson,
     signal: AbortSignal,
+    correlationId: string,
   ): Promise<ApprovalAnswer> {
     const withdrawn = AbortSignal.any([signal, this.#closed.signal]);
     // Of this question alone: a run that is cancelled after its approval must not withdraw what was answered.
@@ -118,7 +119,8 @@ export class Approver {
       const answer = await Promise.race([ask(question, over.signal), abortionOf(over.signal)]);
       return answer === true ? "unanswered" : answer;
     } catch (error) {
-      logger.warn("a question was not answered", { tool: question.tool, error: String(error) });
+      const about = { tool: question.tool, correlation_id: correlationId };
+      logger.warn("a question was not answered", { ...about, error: String(error) });
       return "unanswered";
     } finally {
       cancelTimer();

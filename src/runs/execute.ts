@@ -11,6 +11,7 @@ import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { RunResult } from "../core/result.ts";
+import { noteRun } from "../logging/run_ids.ts";
 import type { Admission } from "./admission.ts";
 import { ceilingsOf } from "./ceilings.ts";
 import { type Classification, classify, type ReachedLimit } from "./classify.ts";
@@ -92,6 +93,7 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
     return no(CANCELLED_BEFORE);
   }
   const runId = newId();
+  noteRun(runId, correlationId);
   const about = { run_id: runId, tool: tool.name, correlation_id: correlationId };
   logger.info("run started", { ...about, target: plan.target });
   // Arguments may hold a caller's secrets, such as a header with a token.

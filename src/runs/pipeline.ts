@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { OutputListener } from "../confinement/compartment.ts";
 import type { Clock } from "../core/clock.ts";
+import { FailedRequest } from "../core/failed_request.ts";
 import { isCorrelationId, newId } from "../core/ids.ts";
 import { JoinedSignal } from "../core/joined_signal.ts";
 import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
@@ -112,7 +113,11 @@ export class Pipeline {
     return this.#gate.open;
   }
 
-  /** Answers one request. Never throws for anything that a caller can send. */
+  /**
+   * Answers one request.
+   *
+   * @throws {FailedRequest} for a bug, and never for anything that a caller can send
+   */
   run(toolName: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
     const answer = this.#recorded(toolName, request, context);
     this.#going.add(answer);
@@ -161,7 +166,12 @@ export class Pipeline {
   async #answer(toolName: string, request: RunRequest, context: RunContext): Promise<RunAnswer> {
     const given = request.correlation_id;
     const correlationId = typeof given === "string" && isCorrelationId(given) ? given : newId();
-    const step = await this.#run(toolName, request, correlationId, context);
+    let step: Step<ReportedRun>;
+    try {
+      step = await this.#run(toolName, request, correlationId, context);
+    } catch (error) {
+      throw new FailedRequest(correlationId, error);
+    }
     return step.ok ? { kind: "result", ...step.value } : this.#refused(toolName, step.refusal, correlationId);
   }
 

@@ -5,16 +5,28 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Availability } from "../catalog/availability.ts";
+import { isBuiltIn } from "../catalog/builtin.ts";
 import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
-import { confinementSettings, folderSettings, logSettings } from "../config/settings.ts";
+import {
+  confinementSettings,
+  folderSettings,
+  healthSettings,
+  logSettings,
+  namedToolSettings,
+  ownCheckSettings,
+  runStoreSettings,
+} from "../config/settings.ts";
 import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
 import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
+import { serviceOf } from "../confinement/services.ts";
 import { systemClock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import { EventFeed } from "../events/event_feed.ts";
+import { healthEvent } from "../health/health_event.ts";
+import { ServerHealth } from "../health/server_health.ts";
 import { mayStill } from "../http/authorise.ts";
 import type { Tokens } from "../http/tokens.ts";
 import { type LogSettings, setUpLogging, standardError } from "../logging/setup.ts";
@@ -34,8 +46,10 @@ import type { Toolbox } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "../core/exit.ts";
 import { changedTools, isOtherResolver } from "./changed_programs.ts";
 import { InEffect } from "./in_effect.ts";
+import { keepInFolder, keepInMemory, type RunKeeping } from "./run_keeping.ts";
 import { findResolver, type FoundResolver } from "./find_resolver.ts";
 import { commandFolders, findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
+import { OwnChecks } from "./own_checks.ts";
 import type { Setup } from "./setup.ts";
 import { machineOfNow } from "./system.ts";
 
@@ -50,6 +64,10 @@ export interface Engine {
   /** What happens, for whoever wants to be told at once. */
   readonly events: EventFeed;
   readonly confinement: Confinement;
+  /** The last runs. */
+  readonly runs: RunKeeping;
+  /** How well the server is. It watches once it is started. */
+  readonly health: ServerHealth;
   /** What the machine has for the setup that is in effect. */
   readonly found: Found;
   /** What was found out about this process while that was permitted. */
@@ -72,6 +90,12 @@ export interface Engine {
    * @throws {Exit} with 2 when the one that was asked for is not to be had
    */
   confined(): Promise<void>;
+  /**
+   * Begins to keep runs where they outlast the server, if that is configured.
+   *
+   * @throws {Exit} with 2 when the folder may not be used
+   */
+  keepRuns(): Promise<void>;
   /** Ends the compartments, and with them whatever still runs. */
   close(): Promise<void>;
 }
@@ -130,6 +154,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     clock: systemClock,
     boot: newId().slice(0, 8),
     observer: eventMetrics,
+    health: () => health.monitor.latest?.status ?? null,
   });
   const runEvents = new RunEvents(events, isKnown);
   const registry = new Registry(found.tools, {
@@ -153,6 +178,11 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     for (const change of toolWatch.changes()) events.publish("tool", { ...change });
   });
   runMetrics.observe(() => readTools(registry.tools));
+  const keeping = () => runStoreSettings(inEffect.setup.config);
+  // A single run is told to whoever asked for it, and outlasts nothing.
+  const runs = only === null && keeping().store === "folder"
+    ? keepInFolder(scribe, keeping, systemClock)
+    : keepInMemory(keeping, systemClock);
   const pipeline = new Pipeline({
     toolbox: registry.tools,
     rules: () => inEffect.rules,
@@ -171,8 +201,24 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       for (const recorder of [runMetrics, statistics]) measure(recorder, answered);
       runEvents.answered(answered);
     },
-    observers: [runEvents],
+    // Whoever hears of a run finds it among those that are kept.
+    observers: [runs.store, runEvents],
   });
+  // One run alone is nobody's to watch.
+  const ownChecks = only === null ? new OwnChecks(setup, pipeline) : null;
+  const health: ServerHealth = new ServerHealth({
+    toolbox: registry.tools,
+    isNamed: ({ tool: { name, file } }) =>
+      !isBuiltIn(file) || namedToolSettings(inEffect.setup.config).namedTools.has(name),
+    decision: () => confinement.stands ? confinement.decision : null,
+    heartbeat: () => confinement.heartbeat,
+    scribe,
+    settings: () => healthSettings(inEffect.setup.config),
+    ownChecks: () => ownChecks?.all ?? [],
+    metrics,
+    clock: systemClock,
+  });
+  health.monitor.onChange((change) => events.publish("health", healthEvent(change)));
   return {
     inEffect,
     registry,
@@ -182,6 +228,8 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     statistics,
     events,
     confinement,
+    runs,
+    health,
     get found() {
       return found;
     },
@@ -193,6 +241,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     apply(next, nextTokens, foundNow, changed) {
       const before = found;
       found = foundNow;
+      if (next !== inEffect.setup) ownChecks?.apply(next);
       inEffect.replace(next, nextTokens);
       const others = changedTools(before.tools, found.tools, changed);
       registry.update(found.tools, others);
@@ -204,11 +253,14 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         useResolver(found.resolver);
       }
       pipeline.refresh();
+      runs.store.refresh();
+      health.monitor.reschedule();
     },
     async seal() {
       // In an executable the workers have all that they need; sources are read with this thread's permission.
-      if (workerSourceFolder() !== null) await confinement.upright;
-      await giveUpPermissions(candidates, [...setup.readable, ...setup.writable]);
+      if (workerSourceFolder() !== null) await Promise.all([confinement.upright, ownChecks?.upright]);
+      const services = ownCheckSettings(setup.config).dependencies.map(serviceOf);
+      await giveUpPermissions(candidates, [...setup.readable, ...setup.writable], services);
     },
     async confined() {
       try {
@@ -219,7 +271,20 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
         throw notConfined(error, io);
       }
     },
-    close: () => confinement.close(),
+    async keepRuns() {
+      try {
+        await runs.open();
+      } catch (error) {
+        io.stderr(`${(error as Error).message}\n`);
+        throw new Exit(EXIT.usage);
+      }
+    },
+    async close() {
+      health.stop();
+      ownChecks?.close();
+      await runs.close();
+      await confinement.close();
+    },
   };
 }
 

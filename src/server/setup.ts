@@ -11,6 +11,7 @@ import {
   type LoadedConfig,
   locateConfig,
 } from "../config/load.ts";
+import { ownCheckMistakes } from "../config/own_checks.ts";
 import type { Config } from "../config/schema.ts";
 import {
   authSettings,
@@ -91,6 +92,8 @@ export function assembleSetup(
   if (!catalog.ok) return catalog;
   const tools = configureTools(catalog.manifests, config, locate);
   if (!tools.ok) return tools;
+  const mistakes = ownCheckMistakes(config, tools.tools.map(({ tool }) => tool.name), locate);
+  if (mistakes.length > 0) return { ok: false, diagnostics: mistakes };
   const location = locateConfig(flags, world);
   const state = stateFolder(config, world);
   const logFile = logFileSettings(config);

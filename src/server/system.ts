@@ -9,6 +9,7 @@ import type { ConfigWorld } from "../config/load.ts";
 import type { CapabilityName } from "../confinement/linux/capabilities.ts";
 import { askMachine } from "../confinement/machine.ts";
 import { mayRun, workerSourceFolder } from "../confinement/permissions.ts";
+import { standardOutput } from "../confinement/standard_output.ts";
 import type { WantedTier } from "../confinement/tier.ts";
 import type { Io } from "../core/exit.ts";
 import type { Machine, MachineFiles } from "./find_tools.ts";
@@ -16,7 +17,7 @@ import type { Setup } from "./setup.ts";
 
 /** Standard output and standard error, written at once and whole. */
 export const systemIo: Io = {
-  stdout: (text) => writeAll(Deno.stdout, text),
+  stdout: (text) => writeAll(standardOutput, text),
   stderr: (text) => writeAll(Deno.stderr, text),
 };
 

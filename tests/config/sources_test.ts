@@ -54,6 +54,7 @@ const LAYERS: readonly (readonly [string, Sources, string, string])[] = [
   ["--transport", { flags: { transport: "http" } }, "server.transport", "--transport"],
   ["--host", { flags: { host: "::1" } }, "server.host", "--host"],
   ["--log-level", { file: FILE, flags: { logLevel: "debug" } }, "logging.level", "--log-level"],
+  ["--log-format", { file: FILE, flags: { logFormat: "json" } }, "logging.format", "--log-format"],
   [
     "a list that a variable replaces",
     { file: "tools: { include: [a] }", env: { TOOL_INCLUDE: "b" } },

@@ -106,6 +106,31 @@ Deno.test(
     }),
 );
 
+Deno.test(
+  "confinement: it stands from the decision to the end",
+  options,
+  () =>
+    withConfinement({}, async (confinement) => {
+      assert.equal(confinement.stands, false);
+      await confinement.decided;
+      assert.deepEqual([confinement.stands, confinement.heartbeat.death], [true, null]);
+      const closed = confinement.close();
+      assert.equal(confinement.stands, false);
+      await closed;
+    }),
+);
+
+Deno.test(
+  "confinement: without its scribe it does not stand",
+  options,
+  () =>
+    withConfinement({}, async (confinement) => {
+      await confinement.decided;
+      await confinement.scribe.close();
+      assert.equal(confinement.stands, false);
+    }),
+);
+
 Deno.test("confinement: a state folder that is not ours is refused", options, async () => {
   const folder = Deno.makeTempDirSync();
   Deno.chmodSync(folder, 0o777);

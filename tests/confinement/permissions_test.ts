@@ -14,6 +14,7 @@ import {
 } from "../../src/confinement/permissions.ts";
 import {
   compartmentPermissions,
+  proberPermissions,
   undertakerPermissions,
   wardenPermissions,
 } from "../../src/confinement/workers.ts";
@@ -24,6 +25,7 @@ const needs: GrantNeeds = {
   writable: ["/state"],
   tier: "auto",
   listener: null,
+  services: [],
 };
 
 /** Always there: no prompt, and no code from the hosts that Deno would load from by default. */
@@ -63,7 +65,7 @@ Deno.test("run grants: the programs, what is read, and nothing to the network ov
   assert.deepEqual(grants.run, ["/usr/bin/nmap"]);
   assert.deepEqual(grants.net, []);
   assert.deepEqual(grants.env, ENVIRONMENT_NAMES);
-  assert.deepEqual(grants.sys, ["uid", "gid"]);
+  assert.deepEqual(grants.sys, ["uid", "gid", "cpus", "systemMemoryInfo", "statfs"]);
   assert.deepEqual(grants.read, [
     "/etc/b.yaml",
     "/m",
@@ -94,6 +96,20 @@ for (
     assert.deepEqual(runGrants({ ...needs, listener: { host, port } }).net, [grant]);
   });
 }
+
+Deno.test("run grants: services by host and port, beside the listener or without one, each once", () => {
+  const services = [
+    { host: "10.0.0.5", port: 389 },
+    { host: "fd00::5", port: 443 },
+    { host: "ldap.lab.internal", port: 636 },
+    { host: "10.0.0.5", port: 389 },
+  ];
+  const places = ["10.0.0.5:389", "[fd00::5]:443", "ldap.lab.internal:636"];
+  assert.deepEqual(runGrants({ ...needs, services }).net, places);
+  const listener = { host: "127.0.0.1", port: 80 };
+  assert.deepEqual(runGrants({ ...needs, services, listener }).net, ["127.0.0.1:80", ...places]);
+  assert.deepEqual(compiledGrants([], services).net, ["127.0.0.1", "[::1]", ...places]);
+});
 
 Deno.test("run grants: written are the folders of state and log alone, which are read too", () => {
   const writable = ["/state", "/var/log", "/state"];
@@ -162,13 +178,20 @@ Deno.test("workers: the warden may do what its compartments may; an empty list i
   assert.deepEqual(grantedIn(wardenPermissions([], [], null)), {});
 });
 
+Deno.test("workers: the prober may connect where it is told; to nowhere is nothing, not everything", () => {
+  assert.deepEqual(grantedIn(proberPermissions(["10.0.0.5:389"])), { net: ["10.0.0.5:389"] });
+  assert.deepEqual(grantedIn(proberPermissions([])), {});
+});
+
 Deno.test("threads: main holds nothing once it serves, and nobody but the scribe writes then", () => {
   const held = (thread: RegExp) => Object.keys(THREADS.find((row) => thread.test(row.thread))!.holds);
   assert.deepEqual(held(/from then on/), []);
   assert.deepEqual(held(/compartment/), ["run", "ffi"]);
   assert.deepEqual(held(/^warden/), ["run", "ffi", "read"]);
   assert.deepEqual(held(/^undertaker/), ["ffi"]);
-  assert.deepEqual(held(/^scribe/), ["read", "write"]);
+  assert.deepEqual(held(/^prober/), ["net"]);
+  assert.deepEqual(held(/^scribe/), ["read", "write", "sys"]);
   const later = THREADS.filter(({ thread }) => !/until start is done/.test(thread));
-  assert.deepEqual(later.filter(({ holds }) => "net" in holds || "env" in holds), []);
+  const reaching = later.filter(({ holds }) => "net" in holds || "env" in holds);
+  assert.deepEqual(reaching.map(({ thread }) => thread.split(",")[0]), ["prober"]);
 });

@@ -63,8 +63,14 @@ for (
     ["of a tool that it was not to know", { type: "tool_added", tool: "nmap" }],
     ["of a tool that it was not to fail at", { type: "tool_not_added", tool: "nmap", reason: "r" }],
     ["of a file that nobody asked for", { type: "file", id: "0", file: null }],
+    ["of a machine that nobody asked about", {
+      type: "measured",
+      reading: { processors: null, memory: null, disk: null, problems: [] },
+    }],
     ["of a look that nobody asked for", { type: "watching", id: "0" }],
     ["of a refusal that nobody asked for", { type: "not_read", id: "0", reason: "r" }],
+    ["of a run that it was not to keep", { type: "run_kept", run: "00000000-0000-4000-8000-000000000000" }],
+    ["of runs that nobody wanted listed", { type: "runs_found", runs: [] }],
     ["that it is closed, unasked", { type: "closed" }],
     ["that it is broken", { type: "broken", reason: "r" }],
   ] as const
@@ -179,4 +185,37 @@ Deno.test("scribe: a folder that comes while it closes is nobody's", async () =>
   say({ type: "closed" });
   await closed;
   assert.deepEqual(deaths, []);
+});
+
+Deno.test("scribe: the machine is asked about once at a time, and whoever asks meanwhile has the same answer", async () => {
+  const { scribe, worker, say } = openFake();
+  say({ type: "opened", dead: [] });
+  const asked = [scribe.measure(), scribe.measure()];
+  await scribe.opened;
+  await Promise.resolve();
+  const count = () => worker.orders.filter(({ type }) => type === "measure").length;
+  assert.equal(count(), 1);
+  const reading = { processors: { busyMs: 1, idleMs: 2 }, memory: null, disk: null, problems: ["no"] };
+  say({ type: "measured", reading });
+  assert.deepEqual(await Promise.all(asked), [reading, reading]);
+  const again = scribe.measure();
+  await Promise.resolve();
+  assert.equal(count(), 2);
+  worker.onmessageerror!();
+  await assert.rejects(again, /the scribe is gone/);
+  await assert.rejects(scribe.measure(), /the scribe is gone/);
+});
+
+Deno.test("scribe: whoever asks about the machine while it closes is told so, and a late answer is no fault", async () => {
+  const { scribe, say, deaths } = openFake();
+  say({ type: "opened", dead: [] });
+  await scribe.opened;
+  const asked = scribe.measure();
+  await Promise.resolve();
+  const closing = scribe.close();
+  await assert.rejects(asked, /the scribe is closing/);
+  say({ type: "measured", reading: { processors: null, memory: null, disk: null, problems: [] } });
+  assert.deepEqual(deaths, []);
+  say({ type: "closed" });
+  await closing;
 });

@@ -5,6 +5,7 @@ import {
   MAX_HEAD_BYTES,
   MAX_WATCHED,
 } from "../../src/confinement/file_look.ts";
+import { PROBLEM_LENGTH } from "../../src/confinement/machine_reading.ts";
 import {
   isFromScribe,
   isToScribe,
@@ -29,6 +30,13 @@ const look = {
   realPath: { ok: true, value: "/usr/bin/nmap" },
   head: { ok: true, value: new Uint8Array(MAX_HEAD_BYTES) },
 };
+const disk = { totalBytes: 9e15, freeBytes: 2, availableBytes: 1, filesLeft: 3 };
+const reading = {
+  processors: { busyMs: 1.5, idleMs: 0 },
+  memory: { totalBytes: 2, availableBytes: 1 },
+  disk,
+  problems: [],
+};
 const failed = { ok: false, name: "NotCapable", message: "no" };
 
 Deno.test("scribe protocol: every order and every answer is in its table", () => {
@@ -45,6 +53,7 @@ Deno.test("scribe protocol: every order and every answer is in its table", () =>
     { type: "list_folder", id, path: "/" },
     { type: "look", id, path: `/${"x".repeat(4095)}`, headBytes: MAX_HEAD_BYTES },
     { type: "watch", id, files: new Array(MAX_WATCHED).fill("/a"), folders: [] },
+    { type: "measure" },
     { type: "close" },
   ];
   assert.deepEqual(orders.map(isToScribe), orders.map(() => true));
@@ -68,6 +77,17 @@ Deno.test("scribe protocol: every order and every answer is in its table", () =>
     { type: "watching", id },
     { type: "not_read", id, reason: "r" },
     { type: "changed", paths: ["/a"] },
+    { type: "measured", reading },
+    { type: "measured", reading: { ...reading, disk: { ...disk, filesLeft: null } } },
+    {
+      type: "measured",
+      reading: {
+        processors: null,
+        memory: null,
+        disk: null,
+        problems: ["a", "b", "x".repeat(PROBLEM_LENGTH)],
+      },
+    },
     { type: "logged" },
     { type: "log_failed", reason: "r" },
     { type: "closed" },
@@ -98,6 +118,7 @@ for (
     { type: "log", bytes: "line\n", lost: 0 },
     { type: "log", bytes: new Uint8Array(0), lost: -1 },
     { type: "close", now: true },
+    { type: "measure", id },
     { type: "open", order: { ...order, readable: ["relative"] } },
     { type: "open", order: { ...order, tools: ["nmap.2"] } },
     { type: "add_tool", tool: "../x" },
@@ -131,6 +152,13 @@ for (
     { type: "changed", paths: new Array(2 * MAX_WATCHED + 1).fill("/a") },
     { type: "changed", paths: ["a"] },
     { type: "watching", id: "" },
+    { type: "measured" },
+    { type: "measured", reading: { ...reading, uptime: 1 } },
+    { type: "measured", reading: { ...reading, processors: { busyMs: NaN, idleMs: 0 } } },
+    { type: "measured", reading: { ...reading, memory: { totalBytes: 1, availableBytes: -1 } } },
+    { type: "measured", reading: { ...reading, disk: { ...disk, freeBytes: Infinity } } },
+    { type: "measured", reading: { ...reading, problems: ["x".repeat(PROBLEM_LENGTH + 1)] } },
+    { type: "measured", reading: { ...reading, problems: ["a", "b", "c", "d"] } },
   ]
 ) {
   Deno.test(`scribe protocol: no answer: ${JSON.stringify(message).slice(0, 80)}`, () => {

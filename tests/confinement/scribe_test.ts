@@ -1,6 +1,7 @@
 import { reset } from "@logtape/logtape";
 import assert from "node:assert/strict";
-import { Scribe, type ScribeOptions } from "../../src/confinement/scribe.ts";
+import { Scribe } from "../../src/confinement/scribe.ts";
+import type { ScribeOptions } from "../../src/confinement/scribe_options.ts";
 import { scratchRoot } from "../../src/confinement/scribe_protocol.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { scribePermissions } from "../../src/confinement/workers.ts";
@@ -110,11 +111,11 @@ Deno.test("scribe: what cannot be removed is logged, and waits for nobody", asyn
   const { id, path } = await scribe.makeScratch("nmap");
   const script = `mkdir -p "$(printf '\\377')/deep"`;
   await new Deno.Command("/bin/sh", { args: ["-c", script], cwd: path }).output();
-  const lines = await loggedBy(() => scribe.removeScratch("nmap", id));
+  const lines = await loggedBy(() => scribe.removeScratch("nmap", id, "a-run"));
   assert.deepEqual(lines.map(({ message, level }) => [message, level]), [
     ["a scratch folder could not be removed", "warning"],
   ]);
-  assert.equal(lines[0]!.id, id);
+  assert.deepEqual([lines[0]!.folder, lines[0]!.run_id], [id, "a-run"]);
 });
 
 Deno.test("scribe: refuses a state folder that others may change, with the reason", async () => {
@@ -152,7 +153,7 @@ Deno.test("scribe: two servers at once do not see each other as dead", async () 
 async function startHolder(stateFolder: string, nonce: string) {
   const holder = decodeURIComponent(new URL("./scribe_holder.ts", import.meta.url).pathname);
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-read", "--allow-write", holder, stateFolder, nonce],
+    args: ["run", "--no-prompt", "--allow-read", "--allow-write", "--allow-sys", holder, stateFolder, nonce],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
@@ -299,6 +300,37 @@ Deno.test("scribe: it can do nothing outside its folders", async () => {
     import: false,
     net: false,
     run: false,
-    sys: false,
+    sys: ["cpus", "systemMemoryInfo", "statfs"],
   });
+});
+
+Deno.test("scribe: reads processors, memory, and the disk of the folder for state", async () => {
+  await using test = state();
+  const scribe = test.open("ab");
+  await scribe.opened;
+  const before = await scribe.measure();
+  const until = performance.now() + 300;
+  while (performance.now() < until);
+  const after = await scribe.measure();
+  for (const { processors, memory, disk, problems } of [before, after]) {
+    assert.deepEqual(problems, []);
+    assert(processors !== null && memory !== null && disk !== null);
+    assert(memory.totalBytes > 64 * 1_048_576 && memory.availableBytes <= memory.totalBytes);
+    assert(disk.availableBytes > 0 && disk.freeBytes <= disk.totalBytes);
+  }
+  // As it was kept busy, so it counts, in hundredths of a second.
+  const busyMs = after.processors!.busyMs - before.processors!.busyMs;
+  assert(busyMs >= 100, `${busyMs}`);
+});
+
+Deno.test("scribe: what cannot be read of the machine is told, and the rest all the same", async () => {
+  await using test = state();
+  const scribe = test.open("ab");
+  await scribe.opened;
+  Deno.renameSync(test.stateFolder, `${test.root}/away`);
+  const { processors, memory, disk, problems } = await scribe.measure();
+  Deno.renameSync(`${test.root}/away`, test.stateFolder);
+  assert(processors !== null && memory !== null);
+  assert.equal(disk, null);
+  assert.match(problems.join("\n"), /^the disk cannot be read: .*(?:no such file|ENOENT)/i);
 });

@@ -110,6 +110,30 @@ test("warden: as long as it answers, it is asked each second and never lost", as
   assert.deepEqual([lost, worker.terminations, clock.pending], [[], 0, 1]);
 });
 
+test("warden: its heartbeat tells how long its answers take, how long it owes one, and why it is gone", () => {
+  using parts = open();
+  const { clock, warden, worker } = parts;
+  const heartbeat = () => warden.heartbeat;
+  assert.deepEqual(heartbeat(), { death: null, silentMs: 0, answeredAfterMs: null });
+  clock.advance(5000);
+  assert.equal(heartbeat().silentMs, 0, "it was not asked yet");
+  worker.answers = false;
+  worker.say({ type: "opened", kernel: null });
+  clock.advance(300);
+  assert.deepEqual(heartbeat(), { death: null, silentMs: 300, answeredAfterMs: null });
+  worker.say({ type: "pong", count: 1 });
+  assert.deepEqual(heartbeat(), { death: null, silentMs: 0, answeredAfterMs: 300 });
+  clock.advance(700);
+  assert.deepEqual(heartbeat(), { death: null, silentMs: 0, answeredAfterMs: 300 });
+  clock.advance(9000);
+  // An answer to what was asked before is no answer to this.
+  worker.say({ type: "pong", count: 1 });
+  assert.deepEqual(heartbeat(), { death: null, silentMs: 9000, answeredAfterMs: 300 });
+  clock.advance(1000);
+  assert.match(heartbeat().death!, /has not answered for 10 s/);
+  assert.equal(heartbeat().death, warden.death);
+});
+
 test("warden: ten seconds of silence lose it, once, and its compartments are abandoned", async () => {
   using parts = open();
   const { clock, warden, worker, lost, undertaker } = parts;

@@ -12,12 +12,15 @@ import { findTool } from "../../src/runs/toolbox.ts";
 import { endedWith, makeEngine } from "../support/engine.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { type Ask, makeService, type ServiceOptions, type TestService } from "../support/http.ts";
+import { keptRuns, outputOf, reportedRun, runIdOf, startedRun } from "../support/runs.ts";
+import { healthOf } from "../support/health.ts";
 import { bearer, tokensOf } from "../support/tokens.ts";
 
 /** The contract's table, as far as it is there: the scope of every path and method. */
 const CONTRACT: Readonly<Record<string, string | null>> = {
   "GET /livez": null,
   "GET /readyz": null,
+  "GET /health": null,
   "GET /tools": "read",
   "GET /tools/{name}": "read",
   "POST /tools/{name}/execute": "execute",
@@ -25,18 +28,28 @@ const CONTRACT: Readonly<Record<string, string | null>> = {
   "POST /tools/{name}/disable": "admin",
   "POST /tools/{name}/breaker/reset": "admin",
   "GET /events": "read",
+  "GET /runs": "read",
+  "GET /runs/{id}": "read",
+  "GET /runs/{id}/stdout": "read",
+  "GET /runs/{id}/stderr": "read",
   "GET /metrics": "read",
   "GET /stats": "read",
   "GET /config": "read",
+  "GET /openapi.json": "read",
   "POST /mcp": "execute",
   "GET /mcp": "execute",
   "DELETE /mcp": "execute",
 };
 
+/** A path with a tool that is there, and a run that is kept. */
+function inPlace(path: string): string {
+  return path.replace("{name}", "probe").replace("{id}", runIdOf(1));
+}
+
 /** Every method that a client can send in memory; the others need a socket. */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"];
 
-const PATHS = [...new Set(ROUTES.map(({ path }) => path.replace("{name}", "probe")))];
+const PATHS = [...new Set(ROUTES.map(({ path }) => inPlace(path)))];
 
 /** The scopes by which each token is called. */
 const ALL_TOKENS = { r: ["read"], x: ["execute"], a: ["admin"], rxa: ["read", "execute", "admin"] } as const;
@@ -66,6 +79,10 @@ async function fullService(tokens?: Tokens | null, options: ServiceOptions["http
   const clock = new FakeClock();
   const nothing = new RunStatistics(() => false, () => 0);
   const feed = new EventFeed({ clock, boot: "0123abcd" });
+  const runs = keptRuns();
+  const run = startedRun(1);
+  runs.store.started(run);
+  runs.store.ended(run, reportedRun(run, outputOf("out", "err")), outputOf("out", "err"));
   const service = makeService({
     http: {
       tokens: () => good,
@@ -77,7 +94,9 @@ async function fullService(tokens?: Tokens | null, options: ServiceOptions["http
         ...accountOf(nothing, new Map()),
       }),
       events: new EventStreams({ feed, places: new FairPlaces(() => 4), clock, mayRead: () => true }),
-      config: () => ({ server: { port: 1 } }),
+      runs,
+      config: () => ({ file: null, config: { server: { port: 1 } }, sources: {} }),
+      health: healthOf(new Map()),
       ...options,
     },
   });
@@ -113,7 +132,7 @@ Deno.test("routes: each has the scope that the contract gives it", () => {
 });
 
 for (const [contractRoute, scope] of Object.entries(CONTRACT)) {
-  const route = contractRoute.replace("{name}", "probe");
+  const route = inPlace(contractRoute);
 
   Deno.test(`routes: ${route} is open to ${scope ?? "anyone"} and to nobody else`, async () => {
     const holders = Object.entries(ALL_TOKENS) as [string, readonly string[]][];
@@ -164,7 +183,7 @@ for (const [contractRoute, scope] of Object.entries(CONTRACT)) {
 
 for (const path of PATHS) {
   Deno.test(`routes: every other method of ${path} is 405 with Allow, and does nothing`, async () => {
-    const own = ROUTES.find((route) => route.path.replace("{name}", "probe") === path)!;
+    const own = ROUTES.find((route) => inPlace(route.path) === path)!;
     for (const method of METHODS) {
       const asGet = method === "HEAD" && path !== "/mcp" && (own.methods as string[]).includes("GET");
       if (asGet || (own.methods as readonly string[]).includes(method)) continue;
@@ -180,13 +199,11 @@ for (const path of PATHS) {
   });
 }
 
-const WITH_HEAD = ROUTES.filter(({ withoutHead }) => !withoutHead).map(({ path }) =>
-  path.replace("{name}", "probe")
-);
+const WITH_HEAD = ROUTES.filter(({ withoutHead }) => !withoutHead).map(({ path }) => inPlace(path));
 
 for (const path of new Set(WITH_HEAD)) {
   Deno.test(`routes: HEAD ${path} is what GET is, without its body`, async () => {
-    const route = ROUTES.find((route) => route.path.replace("{name}", "probe") === path)!;
+    const route = ROUTES.find((route) => inPlace(route.path) === path)!;
     if (!(route.methods as readonly string[]).includes("GET")) return;
     const service = await fullService();
     const [head, get] = [
@@ -216,13 +233,14 @@ Deno.test("routes: a route whose part is not there is 404 and in no list", async
     const route of [
       "GET /metrics",
       "GET /config",
+      "GET /health",
       "POST /tools/probe/enable",
       "POST /tools/probe/breaker/reset",
     ]
   ) {
     const response = await service.ask(route, bodyOf(route));
     assert.equal(response.status, 404, route);
-    assert.doesNotMatch((await response.json()).recovery_suggestion, /metrics|config|enable|reset/);
+    assert.doesNotMatch((await response.json()).recovery_suggestion, /metrics|config|health|enable|reset/);
   }
 });
 
@@ -361,7 +379,7 @@ Deno.test("routes: metrics are Prometheus' text, and 404 while they are switched
 });
 
 Deno.test("routes: the configuration is JSON that steers no terminal", async () => {
-  const config = { logging: { file: "/x/\u202e\u001b[2J" } };
+  const config = { file: null, config: { logging: { file: "/x/\u202e\u001b[2J" } }, sources: {} };
   const service = await fullService(null, { config: () => config });
   const response = await service.ask("GET /config");
   assert.equal(response.headers.get("content-type"), "application/json");

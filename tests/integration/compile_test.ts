@@ -75,7 +75,10 @@ Deno.test(
     for (const args of [["--tool", "x"], ["x"], ["--output"]]) {
       const { code, stderr } = await compile(...args);
       assert.equal(code, 2, stderr);
-      assert.match(stderr, /usage: deno task compile \[--tools DIR\]\.\.\. \[--output FILE\]/);
+      assert.match(
+        stderr,
+        /usage: deno task compile \[--tools DIR\]\.\.\. \[--config FILE\] \[--output FILE\]/,
+      );
     }
   },
 );
@@ -132,5 +135,56 @@ Deno.test(
     assert.equal(refused.code, 4);
     assert.match(refused.stderr, /permission to run \S+\/id is not granted/);
     assert.equal((await bulkhead("call", "again", ...more)).stdout, "for\n");
+  },
+);
+
+Deno.test(
+  "compile: the executable may connect to the services of a configuration, and no others",
+  options,
+  async () => {
+    if (!canCompile()) return;
+    using folder = new TestFolder();
+    const configure = (port: number) =>
+      folder.write("config.yaml", `health: { dependencies: [{ name: a, tcp: "127.0.0.2:${port}" }] }\n`);
+    const config = configure(18_389);
+    const binary = `${folder.path}/bulkhead`;
+    const made = await compile("--config", config, "--output", binary);
+    assert.equal(made.code, 0, made.stderr);
+    const env = { PATH: "/nonexistent", HOME: "/nonexistent", XDG_STATE_HOME: STATE_HOME };
+    const doctor = async () => {
+      const { stdout, stderr } = await run(binary, ["doctor", "--json", "--config", config], env);
+      const { ok, proofs } = JSON.parse(stdout) as { ok: boolean; proofs: { name: string }[] };
+      assert.equal(ok, true, stdout);
+      return {
+        proved: proofs.some(({ name }) => name === "main cannot connect to 127.0.0.2:18389"),
+        warned: /permission to connect there is missing/.test(stderr),
+      };
+    };
+    // Main could not give up what it never had: it is proved of what was compiled in.
+    assert.deepEqual(await doctor(), { proved: true, warned: false });
+    configure(18_390);
+    assert.deepEqual(await doctor(), { proved: false, warned: true });
+  },
+);
+
+Deno.test(
+  "compile: a configuration with mistakes is refused with them, and one that is not there",
+  options,
+  async () => {
+    using folder = new TestFolder();
+    const config = folder.write("config.yaml", "health: { dependencies: [{ name: a }] }\n");
+    const refused = await compile("--config", config, "--output", `${folder.path}/bulkhead`);
+    assert.equal(refused.code, 2);
+    assert.match(
+      refused.stderr,
+      /config\.yaml:1:\d+: health\.dependencies\[0\]: expected one of tcp and http/,
+    );
+    const missing = await compile(
+      "--config",
+      `${folder.path}/other.yaml`,
+      "--output",
+      `${folder.path}/bulkhead`,
+    );
+    assert.deepEqual([missing.code, /there is no such file/.test(missing.stderr)], [2, true]);
   },
 );

@@ -27,4 +27,5 @@ Deno.test("completions: bash offers commands, options, their values and tools", 
   assert.deepEqual(await offered("serve", "--tr"), ["--transport"]);
   assert.deepEqual(await offered("serve", "--transport", "h"), ["http"]);
   assert.deepEqual(await offered("check", "--log-level", ""), ["debug", "info", "warning", "error"]);
+  assert.deepEqual(await offered("tools", "--log-format", ""), ["auto", "pretty", "json"]);
 });

@@ -30,6 +30,7 @@ const plan = {
   files: [`${sources}/workers.ts`, "/etc/hostname"],
   folders: [setup.stateFolder!, "/tmp"],
   libraries: [libc],
+  services: [],
 };
 
 /** What could be done, by what was tried. */

@@ -1,11 +1,14 @@
 import { makeHttpApp } from "../../src/http/app.ts";
 import type { AuthoriseParts } from "../../src/http/authorise.ts";
-import type { Connection, OptionalParts } from "../../src/http/parts.ts";
+import type { Connection, HttpParts, OptionalParts } from "../../src/http/parts.ts";
+import { openApiDocument } from "../../src/http/openapi.ts";
 import { originRules } from "../../src/http/origin_check.ts";
+import { routesOf } from "../../src/http/routes.ts";
 import { HttpSessions } from "../../src/mcp/http_sessions.ts";
 import { McpService } from "../../src/mcp/service.ts";
 import { FairPlaces } from "../../src/resilience/fair_places.ts";
 import { type EngineOptions, makeEngine, type TestEngine } from "./engine.ts";
+import { AnswerCheck } from "./answers.ts";
 import { NEVER_LIMITED } from "./tokens.ts";
 
 /** One in-memory request; an object as body is sent as JSON. */
@@ -19,7 +22,7 @@ export interface Ask {
 
 /** How a service differs from the usual one, which has no tokens and only the parts that every service has. */
 export interface ServiceOptions extends EngineOptions {
-  readonly http?: Partial<AuthoriseParts> & OptionalParts;
+  readonly http?: Partial<AuthoriseParts & Pick<HttpParts, "confinement">> & OptionalParts;
 }
 
 /** An engine behind the HTTP service, without a socket. */
@@ -31,6 +34,17 @@ export interface TestService extends TestEngine {
 /** The largest body that {@link makeService} takes. */
 export const MAX_BODY_BYTES = 4096;
 
+/** Every answer to a test is held to what clients are told of it: for each set of routes, by what they are told. */
+const checks = new Map<string, AnswerCheck>();
+
+function checkFor(parts: OptionalParts): AnswerCheck {
+  const routes = routesOf(parts);
+  const key = routes.map(({ path }) => path).join();
+  const known = checks.get(key) ?? new AnswerCheck(JSON.parse(JSON.stringify(openApiDocument(routes))));
+  checks.set(key, known);
+  return known;
+}
+
 /** Puts the service together, as if it listened on 127.0.0.1:8080. */
 export function makeService(options: ServiceOptions = {}): TestService {
   const engine = makeEngine(options);
@@ -38,10 +52,12 @@ export function makeService(options: ServiceOptions = {}): TestService {
   const limits = { maxSessions: 4, idleMs: 60_000 };
   const sessions = new HttpSessions(service, () => limits, engine.clock, new FairPlaces(() => 4));
   const rules = originRules("127.0.0.1", 8080, ["lab.example:8080"], ["https://page.example"]);
+  const described = checkFor(options.http ?? {});
   const app = makeHttpApp({
     ...engine,
     sessions,
     tokens: () => null,
+    confinement: { stands: true },
     wrongTokens: NEVER_LIMITED,
     origins: () => rules,
     maxBodyBytes: () => MAX_BODY_BYTES,
@@ -63,7 +79,16 @@ export function makeService(options: ServiceOptions = {}): TestService {
         ...(body !== undefined && { body: isData ? JSON.stringify(body) : body as BodyInit }),
         ...(signal !== undefined && { signal }),
       });
-      return await app.fetch(request, (peer === null ? {} : { peer }) as Connection);
+      const response = await app.fetch(request, (peer === null ? {} : { peer }) as Connection);
+      // One that does not end is not waited for.
+      const type = response.headers.get("content-type");
+      if (type !== "text/event-stream") {
+        const { status, headers } = response;
+        // Nothing describes bytes, and they come as they are taken.
+        const text = type === "application/octet-stream" ? "" : await response.clone().text();
+        described.check(method, path, { status, headers, text });
+      }
+      return response;
     },
   };
 }

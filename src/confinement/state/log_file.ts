@@ -14,8 +14,6 @@ export class LogFile {
   #file: Deno.FsFile | null = null;
   /** Lines that could not be written since the last that was. */
   #lost = 0;
-  /** Whether the last line was written in part only, as when the disk is full. */
-  #torn = false;
   #failing = false;
 
   /** @throws {Error} when it cannot be written, with a reason to show */
@@ -74,16 +72,8 @@ export class LogFile {
     }
     // A line that no file has room for is not cut.
     if (length === 0) length = lines.indexOf(NEWLINE) + 1;
-    if (this.#torn) this.#writeAll(file, Uint8Array.of(NEWLINE));
-    this.#writeAll(file, lines.subarray(0, length));
+    writeAll(file, lines.subarray(0, length));
     return length;
-  }
-
-  #writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-    for (let written = 0; written < bytes.length;) {
-      written += file.writeSync(bytes.subarray(written));
-      this.#torn = bytes[written - 1] !== NEWLINE;
-    }
   }
 
   /** The file that has the name now, open at its end. */
@@ -97,7 +87,8 @@ export class LogFile {
       if (named !== null && named.dev === dev && named.ino === ino) return { file: this.#file, size };
       this.close();
     }
-    this.#file = Deno.openSync(path, { append: true, create: true, mode: PRIVATE_FILE_MODE });
+    this.#file = Deno.openSync(path, { read: true, append: true, create: true, mode: PRIVATE_FILE_MODE });
+    endLastLine(this.#file);
     return { file: this.#file, size: this.#file.statSync().size };
   }
 
@@ -105,22 +96,40 @@ export class LogFile {
   #rotate(): void {
     const { path, backups } = this.#settings;
     this.close();
-    if (backups === 0) return Deno.removeSync(path);
+    if (backups === 0) return unlessGone(() => Deno.removeSync(path));
     for (let number = backups - 1; number >= 0; number--) {
       const from = number === 0 ? path : `${path}.${number}`;
-      try {
-        Deno.renameSync(from, `${path}.${number + 1}`);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
+      unlessGone(() => Deno.renameSync(from, `${path}.${number + 1}`));
     }
   }
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+}
+
+/** Ends a line that was written in part only: the disk was full, or whoever wrote it was killed. */
+function endLastLine(file: Deno.FsFile): void {
+  const { size } = file.statSync();
+  if (size === 0) return;
+  const last = new Uint8Array(1);
+  file.seekSync(size - 1, Deno.SeekMode.Start);
+  if (file.readSync(last) === 1 && last[0] !== NEWLINE) writeAll(file, Uint8Array.of(NEWLINE));
 }
 
 /** How many bytes of the whole lines at the beginning of `lines` fit into `room`. */
 function wholeLines(lines: Uint8Array, room: number): number {
   // A negative place would count from the end.
   return room <= 0 ? 0 : lines.lastIndexOf(NEWLINE, room - 1) + 1;
+}
+
+/** Does something with a file that may not be there, or not any more: others rotate, too. */
+function unlessGone(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 function countLines(lines: Uint8Array): number {

@@ -140,3 +140,81 @@ Deno.test("log file: one that cannot be opened is refused with the reason", asyn
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("log file: a line that was cut off before is ended, and the next begins a line", () => {
+  using torn = open(100, 1, '{"time":"20');
+  torn.log.append(encode("a\n"), 0);
+  assert.deepEqual(torn.files(), { log: '{"time":"20\na\n' });
+  // Whoever takes its place may have been cut off as well.
+  Deno.writeTextFileSync(`${torn.folder}/other`, "half");
+  Deno.renameSync(`${torn.folder}/other`, torn.path);
+  torn.log.append(encode("b\n"), 0);
+  assert.deepEqual(torn.files(), { log: "half\nb\n" });
+});
+
+Deno.test("log file: a line longer than a whole file, with no earlier files kept", () => {
+  using test = open(4, 0);
+  test.log.append(encode("a\n0123456789\nb\n0123456789\n"), 0);
+  assert.deepEqual(test.files(), { log: "0123456789\n" });
+});
+
+Deno.test("log file: truncated in place, as logrotate's copytruncate does, it goes on from the beginning", () => {
+  using test = open(8, 1);
+  test.log.append(encode("123\n567\n"), 0);
+  Deno.truncateSync(test.path);
+  test.log.append(encode("b\n"), 0);
+  assert.deepEqual(test.files(), { log: "b\n" });
+});
+
+Deno.test("log file: where it cannot be rotated, it says so once, and keeps what it has", () => {
+  using test = open(4, 1);
+  Deno.mkdirSync(`${test.path}.1`);
+  test.log.append(encode("a\n"), 0);
+  assert.match(test.log.append(encode("1234\n"), 0) ?? "", /directory/);
+  assert.equal(test.log.append(encode("5678\n"), 0), null);
+  assert.equal(Deno.readTextFileSync(test.path), "a\n");
+  Deno.removeSync(`${test.path}.1`);
+  assert.equal(test.log.append(encode("b\n"), 0), null);
+  assert.match(test.files()["log.1"]!, /"message":"log lines were lost","lines":2\}\n$/);
+  assert.equal(test.files().log, "b\n");
+});
+
+/** Fills a small disk with the log, makes room, and goes on. */
+const FULL_DISK = `
+  import { LogFile } from "${new URL("../../../src/confinement/state/log_file.ts", import.meta.url)}";
+  const [folder] = Deno.args;
+  const log = new LogFile({ path: folder + "/log", maxBytes: 1_000_000, backups: 1 });
+  const encode = (text) => new TextEncoder().encode(text);
+  const failures = [];
+  for (let line = 0; line < 30; line++) failures.push(log.append(encode(line + "x".repeat(1000) + "\\n"), 0));
+  Deno.removeSync(folder + "/other");
+  failures.push(log.append(encode("after\\n"), 0));
+  console.log(JSON.stringify({ failures, lines: Deno.readTextFileSync(folder + "/log").split("\\n") }));
+`;
+
+Deno.test("log file: a full disk is said once; once there is room, the file says what was lost, each line whole", async () => {
+  using test = open(10, 1);
+  const script = `${test.folder}/full.ts`;
+  Deno.writeTextFileSync(script, FULL_DISK);
+  const place = `${test.folder}/disk`;
+  Deno.mkdirSync(place);
+  const inside = `mount -t tmpfs -o size=24k none ${place} && head -c 12000 /dev/zero > ${place}/other && ` +
+    `exec ${Deno.execPath()} run --quiet --no-prompt -A ${script} ${place}`;
+  const { success, stdout } = await new Deno.Command("unshare", {
+    args: ["--map-root-user", "--mount", "sh", "-c", inside],
+    stderr: "null",
+  }).output().catch(() => ({ success: false, stdout: new Uint8Array() }));
+  // Not every machine lets a test have a disk of its own.
+  if (!success) return;
+  const { failures, lines } = JSON.parse(new TextDecoder().decode(stdout));
+  const said = failures.filter((failure: string | null) => failure !== null);
+  assert.equal(said.length, 1, JSON.stringify(failures));
+  assert.match(said[0], /No space left/);
+  assert.equal(failures.at(-1), null);
+  const lost = lines.findIndex((line: string) => line.includes("log lines were lost"));
+  assert.deepEqual(lines.slice(lost + 1), ["after", ""]);
+  const whole = lines.slice(0, lost).filter((line: string) => /^\d+x{1000}$/.test(line));
+  // One line at most was cut off, and nothing stands behind it in its line.
+  assert(lost - whole.length <= 1, lines.join("\n"));
+  assert.equal(JSON.parse(lines[lost]).lines, 30 - whole.length);
+});
