@@ -52,7 +52,7 @@ export const run: Command = async (invocation) => {
     sealed.resolve();
     // A client over stdio may begin to speak meanwhile; its runs wait for the same decision.
     const listener = bound ?? await (await stdio)!.listenStdio(engine);
-    const confined = engine.confined();
+    const confined = engine.confined().then(() => engine.keepRuns());
     // Whoever stops the server meanwhile does not wait to hear that it could not have begun.
     confined.catch(() => {});
     await Promise.race([confined, signals.first]);

@@ -5,48 +5,19 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import { folderOf } from "../core/paths.ts";
 import type { FileLook, FileRead, WatchedPaths } from "./file_look.ts";
 import type { MachineReading } from "./machine_reading.ts";
 import { PendingAnswers } from "./pending_answers.ts";
-import {
-  type FromScribe,
-  isFromScribe,
-  isToolName,
-  type LogFileSettings,
-  scratchRoot,
-  type ToScribe,
-} from "./scribe_protocol.ts";
+import { isRunAnswer } from "./run_messages.ts";
+import type { ScribeOptions } from "./scribe_options.ts";
+import { type FromScribe, isFromScribe, isToolName, scratchRoot, type ToScribe } from "./scribe_protocol.ts";
 import { type ChangeListener, ScribeReading } from "./scribe_reading.ts";
+import { ScribeRuns } from "./scribe_runs.ts";
 import { LogFlow } from "./state/log_flow.ts";
 import type { InspectedFile } from "./state/word_lists.ts";
 import { SCRIBE_URL, scribePermissions } from "./workers.ts";
-
-/** What a scribe is made with. */
-export interface ScribeOptions {
-  /** Absolute path of the folder for the state of all servers. */
-  readonly stateFolder: string;
-  /** Names this server among them: 1 to 64 of `[0-9a-f]`. */
-  readonly nonce: string;
-  /** The names of the tools that get scratch folders. */
-  readonly tools: readonly string[];
-  /** Whose the folder must be, or null where users have no numbers. */
-  readonly uid: number | null;
-  readonly logFile: LogFileSettings | null;
-  /** Absolute paths of the folders whose files tools may be told to read. */
-  readonly wordListFolders: readonly string[];
-  /**
-   * Absolute paths of the files, and of the folders with all that is below them, that may be read again while the
-   * server runs, whether they are there or not. Deno asks for the name of what is read and follows links from there,
-   * so a link must be listed by its own name, and where it leads only if that is asked about by its name, too.
-   */
-  readonly readable: readonly string[];
-  readonly clock: Clock;
-  /** Called when the scribe dies without being asked to, with the reason. */
-  readonly onDeath?: (reason: string) => void;
-}
 
 /** A run's folder, which was made for it. */
 export interface Scratch {
@@ -70,6 +41,8 @@ const logger = getLogger(["bulkhead", "confinement"]);
 
 /** The scribe of a server. */
 export class Scribe {
+  /** The runs that it keeps, once it is open. */
+  readonly runs: ScribeRuns;
   /**
    * Settles once the folders are there; rejects with the reason why they cannot be. `dead` are servers that
    * are gone: it is for this one, alone, to clean up after them.
@@ -103,10 +76,12 @@ export class Scribe {
     // Nobody may be waiting for it when it fails.
     this.opened.catch(() => {});
     this.#log = new LogFlow(({ bytes, lost }) => this.#send({ type: "log", bytes, lost }, [bytes.buffer]));
-    this.#reading = new ScribeReading((order) => {
+    const ask = (order: ToScribe) => {
       this.#mustBeOpen();
       this.#send(order);
-    });
+    };
+    this.#reading = new ScribeReading(ask);
+    this.runs = new ScribeRuns(ask);
     this.#tools = new Set(options.tools);
     const { stateFolder, nonce, tools, uid, logFile, wordListFolders, readable, clock } = options;
     const logFolder = logFile === null ? null : folderOf(logFile.path);
@@ -280,6 +255,7 @@ export class Scribe {
         this.#makings.settleAll(fail);
         this.#readings.settleAll(fail);
         this.#reading.fail(CLOSING);
+        this.runs.fail(CLOSING);
         this.#cancelTimer = this.#options.clock.after(CLOSE_MS, () => this.#end("it was closed"));
         void this.#log.written().then(() => this.#send({ type: "close" }));
       } else {
@@ -312,6 +288,7 @@ export class Scribe {
 
   /** @returns false when the message was not to be expected */
   #take(message: FromScribe): boolean {
+    if (isRunAnswer(message)) return this.runs.answered(message) || this.#isClosing;
     switch (message.type) {
       case "opened":
         if (this.#isOpen) return false;
@@ -400,6 +377,7 @@ export class Scribe {
     this.#additions.settleAll(fail);
     this.#makings.settleAll(fail);
     this.#reading.fail(reason);
+    this.runs.fail(reason);
     this.#inspections.settleAll(fail);
     this.#readings.settleAll(fail);
     this.#removals.settleAll(({ resolve }) => resolve());

@@ -28,6 +28,7 @@ import {
   wholeCount,
 } from "./message_table.ts";
 import { isMachineReading, type MachineReading } from "./machine_reading.ts";
+import { RUN_ANSWERS, RUN_ORDERS, type RunAnswer, type RunOrder } from "./run_messages.ts";
 
 /** The log file and how it is rotated. */
 export interface LogFileSettings {
@@ -78,6 +79,7 @@ export type ToScribe =
   | { readonly type: "measure" }
   /** `bytes` are whole lines; `lost` says how many there were before them that could not be kept. */
   | { readonly type: "log"; readonly bytes: Uint8Array; readonly lost: number }
+  | RunOrder
   | { readonly type: "close" };
 
 /**
@@ -117,6 +119,7 @@ export type FromScribe =
   | { readonly type: "measured"; readonly reading: MachineReading }
   | { readonly type: "logged" }
   | { readonly type: "log_failed"; readonly reason: string }
+  | RunAnswer
   | { readonly type: "closed" }
   /** It was given what is not in the table, or at the wrong time, and does nothing more. */
   | { readonly type: "broken"; readonly reason: string };
@@ -173,6 +176,7 @@ export const isToScribe: (data: unknown) => data is ToScribe = messageCheck<ToSc
   watch: { id, files: areWatched, folders: areWatched },
   measure: {},
   log: { bytes: bytesUpTo(MAX_LOG_BATCH_BYTES), lost: wholeCount },
+  ...RUN_ORDERS,
   close: {},
 });
 
@@ -199,6 +203,7 @@ export const isFromScribe: (data: unknown) => data is FromScribe = messageCheck<
   measured: { reading: isMachineReading },
   logged: {},
   log_failed: { reason: text },
+  ...RUN_ANSWERS,
   closed: {},
   broken: { reason: text },
 });

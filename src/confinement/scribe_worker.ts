@@ -7,6 +7,7 @@
  * @module
  */
 import "./quiet_thread.ts";
+import { isRunOrder, type RunOrder } from "./run_messages.ts";
 import {
   type FromScribe,
   isToScribe,
@@ -19,6 +20,7 @@ import { FileWatch } from "./state/file_watch.ts";
 import { LogFile } from "./state/log_file.ts";
 import { readMachine } from "./state/machine_gauge.ts";
 import { ReadablePaths } from "./state/readable_paths.ts";
+import { RunFolder } from "./state/run_folder.ts";
 import { ServerFolder } from "./state/server_folder.ts";
 import { inspectFile } from "./state/word_lists.ts";
 
@@ -36,6 +38,9 @@ interface Open {
   readonly wordListFolders: readonly string[];
   readonly readable: ReadablePaths;
   readonly watch: FileWatch;
+  /** Null until it is asked for. */
+  runs: RunFolder | null;
+  readonly makeRuns: () => RunFolder;
 }
 
 /** `new` until it is told to open, `deaf` once it takes no more orders. */
@@ -71,7 +76,8 @@ async function open(order: ScribeOrder): Promise<void> {
     const { stateFolder, wordListFolders } = order;
     const readable = new ReadablePaths(order.readable, serversFolder(stateFolder));
     const watch = new FileWatch((paths) => scope.postMessage({ type: "changed", paths }));
-    state = { stateFolder, folder, log, wordListFolders, readable, watch };
+    const makeRuns = () => new RunFolder(stateFolder, order.server, order.uid);
+    state = { stateFolder, folder, log, wordListFolders, readable, watch, runs: null, makeRuns };
     scope.postMessage({ type: "opened", dead: folder.dead });
   } catch (error) {
     state = "deaf";
@@ -80,6 +86,7 @@ async function open(order: ScribeOrder): Promise<void> {
 }
 
 function obey(order: Exclude<ToScribe, { type: "open" }>, open: Open): void {
+  if (isRunOrder(order)) return keepRuns(order, open);
   const { stateFolder, folder, log, wordListFolders, readable, watch } = open;
   switch (order.type) {
     case "make_scratch": {
@@ -170,14 +177,65 @@ function obey(order: Exclude<ToScribe, { type: "open" }>, open: Open): void {
   }
 }
 
-/** Reads what the server asks for, if all of it may be read; `work` answers, unless it throws. */
-function read(id: string, paths: readonly string[], readable: ReadablePaths, work: () => void): void {
+/** Obeys an order about kept runs. */
+function keepRuns(order: RunOrder, open: Open): void {
+  if (order.type === "open_runs") {
+    if (open.runs !== null) return giveUp("it was told to open the folder of runs twice");
+    return attempt(() => {
+      open.runs = open.makeRuns();
+      scope.postMessage({ type: "runs_opened" });
+    }, (reason) => ({ type: "runs_not_opened", reason }));
+  }
+  const { runs } = open;
+  if (runs === null) return giveUp("it was given an order about runs before their folder was open");
+  switch (order.type) {
+    case "list_runs": {
+      const listing = runs.list((found) => scope.postMessage({ type: "runs_found", runs: found }));
+      listing.then(
+        (damaged) => scope.postMessage({ type: "runs_listed", damaged }),
+        (error) => scope.postMessage({ type: "runs_not_listed", reason: reasonOf(error) }),
+      );
+      break;
+    }
+    case "keep_run": {
+      const { run } = order;
+      answer(runs.keep(run, order), { type: "run_kept", run }, (reason) => {
+        return { type: "run_not_kept", run, reason };
+      });
+      break;
+    }
+    case "read_run": {
+      const { id, run, file, offset, length } = order;
+      attempt(() => {
+        const bytes = runs.read(run, file, offset, length);
+        scope.postMessage({ type: "run_bytes", id, bytes }, bytes === null ? [] : [bytes.buffer]);
+      }, (reason) => ({ type: "run_not_read", id, reason }));
+      break;
+    }
+    case "remove_runs": {
+      const { id } = order;
+      runs.remove(order.runs).catch(reasonOf)
+        .then((reason) => scope.postMessage({ type: "runs_removed", id, reason }));
+      break;
+    }
+  }
+}
+
+/** Does work that answers, unless it throws. */
+function attempt(work: () => void, failed: (reason: string) => FromScribe): void {
   try {
-    for (const path of paths) readable.check(path);
     work();
   } catch (error) {
-    scope.postMessage({ type: "not_read", id, reason: reasonOf(error) });
+    scope.postMessage(failed(reasonOf(error)));
   }
+}
+
+/** Reads what the server asks for, if all of it may be read; `work` answers, unless it throws. */
+function read(id: string, paths: readonly string[], readable: ReadablePaths, work: () => void): void {
+  attempt(() => {
+    for (const path of paths) readable.check(path);
+    work();
+  }, (reason) => ({ type: "not_read", id, reason }));
 }
 
 /** Answers when the work, which has begun, is done. */

@@ -108,10 +108,12 @@ export class HealthMonitor {
 
   async #run(): Promise<HealthRound> {
     const { checks, settings, clock } = this.#options;
-    this.#cancelTimer();
     const { timeoutMs } = settings();
     const asked = new Map<string, HealthCheck>();
-    for (const check of checks()) if (!asked.has(check.name)) asked.set(check.name, check);
+    // One that was stopped asks nobody any more.
+    for (const check of this.#state === "stopped" ? [] : checks()) {
+      if (!asked.has(check.name)) asked.set(check.name, check);
+    }
     const results = await Promise.all(
       [...asked].map(async ([name, check]) => [name, await this.#checkups.ask(check, timeoutMs)] as const),
     );

@@ -9,7 +9,7 @@ import { escapeControls } from "../core/text.ts";
 import type { Caller } from "./authorise.ts";
 import { readJsonBody } from "./body.ts";
 import type { HttpParts } from "./parts.ts";
-import type { Route } from "./route.ts";
+import type { Answers } from "./route.ts";
 
 /** One message of JSON-RPC 2.0, or several of them. */
 export const mcpMessageSchema = z.union([
@@ -18,7 +18,7 @@ export const mcpMessageSchema = z.union([
 ]);
 
 /** What the protocol's own specification describes at length. */
-export const MCP_ANSWERS: Route["answers"] = {
+export const MCP_ANSWERS: Answers = {
   200: { description: "Messages, as a stream of events or as JSON", content: "text/event-stream" },
   202: { description: "Notifications or answers were taken" },
   400: { description: "No JSON, no JSON-RPC, or no session", content: "application/json" },
@@ -28,6 +28,14 @@ export const MCP_ANSWERS: Route["answers"] = {
   413: { description: "The body is too large", content: "application/json" },
   415: { description: "The body is not JSON", content: "application/json" },
   503: { description: "All sessions are in use, or the server is stopping", content: "application/json" },
+};
+
+/** The same for the end of a session. */
+export const MCP_END_ANSWERS: Answers = {
+  200: { description: "The session is over" },
+  400: { description: "No session is named", content: "application/json" },
+  404: { description: "There is no such session", content: "application/json" },
+  503: { description: "The server is stopping", content: "application/json" },
 };
 
 /** Hands a request over to its caller's sessions. */

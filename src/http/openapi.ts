@@ -14,9 +14,11 @@ import { runResultSchema } from "../core/result.ts";
 import { VERSION } from "../core/version.ts";
 import { healthAnswerSchema } from "../health/summary_schema.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
+import { runRecordSchema, runSummarySchema } from "../runs/run_summary.ts";
+import { statisticsSchema } from "../runs/statistics_schema.ts";
 import { breakerInformationSchema, toolInformationSchema } from "../runs/tool_schema.ts";
-import type { AnswerHeader, Route, RouteAnswer } from "./route.ts";
-import { emptySchema, problemSchema, toolListSchema } from "./schemas.ts";
+import type { AnswerHeader, Method, Route, RouteAnswer } from "./route.ts";
+import { emptySchema, problemSchema, runListSchema, toolListSchema } from "./schemas.ts";
 
 /** An object of the document. */
 type Json = Readonly<Record<string, unknown>>;
@@ -29,8 +31,12 @@ const NAMED: ReadonlyMap<z.ZodType, string> = new Map<z.ZodType, string>([
   [breakerInformationSchema, "CircuitBreaker"],
   [runRequestSchema, "RunRequest"],
   [runResultSchema, "RunResult"],
+  [runListSchema, "RunList"],
+  [runSummarySchema, "RunSummary"],
+  [runRecordSchema, "Run"],
   [configDescriptionSchema, "Configuration"],
   [healthAnswerSchema, "Health"],
+  [statisticsSchema, "Statistics"],
   [emptySchema, "Nothing"],
 ]);
 
@@ -43,8 +49,20 @@ const PATH_PARAMETERS: Readonly<Record<string, { readonly description: string; r
 const HEADERS: Readonly<Record<AnswerHeader, { readonly description: string; readonly schema: Json }>> = {
   "accept-ranges": { description: "What ranges are counted in", schema: { const: "bytes" } },
   "allow": { description: "The methods of this path", schema: { type: "string" } },
+  "bulkhead-outcome": {
+    description: "How the run ended, or running",
+    schema: { type: "string" },
+  },
+  "bulkhead-total-bytes": {
+    description: "Bytes that the program wrote, kept or not; absent while the run goes on",
+    schema: { type: "integer", minimum: 0 },
+  },
   "content-range": {
     description: "Which part of the whole this is, and how long the whole is",
+    schema: { type: "string" },
+  },
+  "etag": {
+    description: "The name of these bytes, which never means others; absent while the run goes on",
     schema: { type: "string" },
   },
   "retry-after": {
@@ -89,13 +107,13 @@ export function openApiDocument(routes: readonly Route[]): Json {
 }
 
 /** Names an operation after its method and its path: `postToolsNameExecute`. */
-function operationId(route: Route, method: string): string {
+function operationId(route: Route, method: Method): string {
   const words = route.path.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
   return method.toLowerCase() + words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join("");
 }
 
-function operation(route: Route, method: Route["methods"][number], schemas: Schemas): Json {
-  const { summary, description, scope, body } = route;
+function operation(route: Route, method: Method, schemas: Schemas): Json {
+  const { summary, description, body } = route;
   const parameters = [...pathParameters(route), ...queryParameters(route)];
   return {
     operationId: operationId(route, method),
@@ -110,11 +128,17 @@ function operation(route: Route, method: Route["methods"][number], schemas: Sche
       },
     }),
     responses: Object.fromEntries(
-      [...answersOf(route)].sort(([a], [b]) => a - b)
+      [...answersOf(route, method)].sort(([a], [b]) => a - b)
         .map(([status, answers]) => [String(status), response(answers, schemas)]),
     ),
-    security: scope === null ? [] : [{ bearer: [scope] }],
+    security: securityOf(route),
   };
+}
+
+/** What is needed; an empty alternative is none. */
+function securityOf({ scope, details }: Route): Json[] {
+  if (scope !== null) return [{ bearer: [scope] }];
+  return details === undefined ? [] : [{}, { bearer: [details] }];
 }
 
 function pathParameters({ path }: Route): Json[] {
@@ -127,7 +151,9 @@ function pathParameters({ path }: Route): Json[] {
 
 function queryParameters({ query }: Route): Json[] {
   if (query === undefined || query === "ignored") return [];
-  const { properties = {} } = jsonSchemaOf(query) as { properties?: Readonly<Record<string, JsonSchema>> };
+  const { properties = {} } = jsonSchemaOf(query) as {
+    properties?: Readonly<Record<string, JsonSchema>>;
+  };
   // What is missing in an empty one; a value that is there by default is not.
   const required = new Set(query.safeParse({}).error?.issues.map(({ path }) => path[0]));
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
@@ -139,17 +165,19 @@ function queryParameters({ query }: Route): Json[] {
   }));
 }
 
-/** All answers of a route by status: its own, and those that follow from what it is. */
-export function answersOf(route: Route): ReadonlyMap<number, readonly RouteAnswer[]> {
+/** All answers to a method by status: the route's own, and those that follow from what it is. */
+function answersOf(route: Route, method: Method): ReadonlyMap<number, readonly RouteAnswer[]> {
   const answers = new Map<number, RouteAnswer[]>();
   const add = (status: number, answer: RouteAnswer) => {
     answers.set(status, [...answers.get(status) ?? [], answer]);
   };
   const refuse = (status: number, description: string, headers: readonly AnswerHeader[] = []) =>
     add(status, { description, content: problemSchema, headers });
-  for (const [status, answer] of Object.entries(route.answers)) add(Number(status), answer);
+  const given = route.answersTo?.[method] ?? route.answers;
+  for (const [status, answer] of Object.entries(given)) add(Number(status), answer);
   const own = new Set(answers.keys());
-  const { scope, body, query, refusals = [] } = route;
+  const { scope, query, refusals = [] } = route;
+  const body = method === "POST" ? route.body : undefined;
   refuse(403, "The Host or the Origin is not allowed");
   refuse(500, "The server failed to answer; its log has the details");
   if (scope !== null) {
@@ -197,7 +225,8 @@ class Schemas {
   constructor(routes: readonly Route[]) {
     const names = new Map(NAMED);
     for (const route of routes) {
-      const used = [route.body, ...[...answersOf(route).values()].flat().map(({ content }) => content)];
+      const answers = route.methods.flatMap((method) => [...answersOf(route, method).values()].flat());
+      const used = [route.body, ...answers.map(({ content }) => content)];
       for (const schema of used) {
         if (typeof schema === "object" && !names.has(schema)) names.set(schema, `-${names.size}`);
       }

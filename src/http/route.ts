@@ -13,7 +13,15 @@ import { type QuerySchema, readQuery } from "./query.ts";
 import type { Scope } from "./tokens.ts";
 
 /** A header of an answer that clients go by; `src/http/openapi.ts` describes each. */
-export type AnswerHeader = "accept-ranges" | "allow" | "content-range" | "retry-after" | "www-authenticate";
+export type AnswerHeader =
+  | "accept-ranges"
+  | "allow"
+  | "bulkhead-outcome"
+  | "bulkhead-total-bytes"
+  | "content-range"
+  | "etag"
+  | "retry-after"
+  | "www-authenticate";
 
 /** What one status means, and what comes with it. */
 export interface RouteAnswer {
@@ -26,12 +34,18 @@ export interface RouteAnswer {
   readonly headers?: readonly AnswerHeader[];
 }
 
+/** The methods that routes have. HEAD is answered like GET. */
+export type Method = "GET" | "POST" | "DELETE";
+
+/** Answers by status. */
+export type Answers = Readonly<Record<number, RouteAnswer>>;
+
 /** What all routes have. */
 interface RouteBasics {
   /** Parts of the path that differ are written `{name}`; `src/http/openapi.ts` describes each. */
   readonly path: string;
-  /** In the order in which a refusal names them. HEAD is answered like GET. */
-  readonly methods: readonly ("GET" | "POST" | "DELETE")[];
+  /** In the order in which a refusal names them. */
+  readonly methods: readonly Method[];
   /** What it is for, in a few words without a full stop. */
   readonly summary: string;
   /** What its users should know beside that. */
@@ -52,7 +66,9 @@ interface RouteBasics {
    * Its own answers by status. What follows from the rest of the route is not repeated here: refusals for want of a
    * token, a scope, a right Host, Origin, method, query or body, too many wrong tokens, and errors of the server.
    */
-  readonly answers: Readonly<Record<number, RouteAnswer>>;
+  readonly answers: Answers;
+  /** The own answers to a method that is answered otherwise, in place of {@link answers}. */
+  readonly answersTo?: Readonly<Partial<Record<Method, Answers>>>;
   /** Its refusals, each of which is answered as the contract's table of outcomes says. */
   readonly refusals?: readonly RefusalCondition[];
 }
@@ -82,12 +98,13 @@ export type Route =
     ) => Response | Promise<Response>;
   } | {
     readonly scope: Scope;
+    readonly details?: undefined;
     readonly answer: Answerer;
   });
 
 /**
  * The part of a route that has a query: its schema, and an answerer that is handed what the schema made of it. A query
- * that the schema does not take is answered with 400. Values are text; `z.coerce` makes numbers of them.
+ * that the schema does not take is answered with 400. Values are text; `wholeNumber` makes numbers of them.
  *
  * @example
  * ```ts

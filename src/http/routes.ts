@@ -10,15 +10,19 @@ import { runResultSchema } from "../core/result.ts";
 import { escapeControlsInJson } from "../core/text.ts";
 import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
+import { statisticsSchema } from "../runs/statistics_schema.ts";
+import { EVENT_ANSWERS, EVENTS_DESCRIPTION, eventsQuery, readEvents } from "./event_routes.ts";
+import { runRecordSchema } from "../runs/run_summary.ts";
 import { toolInformationSchema } from "../runs/tool_schema.ts";
 import { healthAnswerSchema } from "../health/summary_schema.ts";
 import { liveness, readiness, showHealth } from "./health_route.ts";
-import { MCP_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
+import { MCP_ANSWERS, MCP_END_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { HttpParts, OptionalParts } from "./parts.ts";
 import { notFound } from "./problem.ts";
-import type { Route } from "./route.ts";
-import { emptySchema, openApiSchema, problemSchema, toolListSchema } from "./schemas.ts";
+import { type Route, withQuery } from "./route.ts";
+import { listRuns, OUTPUT_HEADERS, OUTPUT_TYPE, runQuerySchema, showOutput, showRun } from "./run_routes.ts";
+import { emptySchema, openApiSchema, problemSchema, runListSchema, toolListSchema } from "./schemas.ts";
 import { changeTool, executeTool, listTools, showTool } from "./tool_routes.ts";
 
 const stateChange = {
@@ -27,6 +31,27 @@ const stateChange = {
   body: emptySchema,
   answers: { 200: { description: "The tool as it is then", content: toolInformationSchema } },
   refusals: ["unknown_tool"],
+} as const;
+
+const output = {
+  description: "While a run goes on: those that it has written so far, without a tag.",
+  scope: "read",
+  needs: "runs",
+  answers: {
+    200: { description: "All of them", content: OUTPUT_TYPE, headers: OUTPUT_HEADERS },
+    206: {
+      description: "The range that was asked for; of several, all",
+      content: OUTPUT_TYPE,
+      headers: [...OUTPUT_HEADERS, "content-range"],
+    },
+    304: { description: "They are those that the client has", headers: OUTPUT_HEADERS },
+    404: { description: "There is no such run, or none any more", content: problemSchema },
+    416: {
+      description: "The range begins beyond the end",
+      content: problemSchema,
+      headers: ["accept-ranges", "content-range"],
+    },
+  },
 } as const;
 
 /** The routes, in the contract's order. */
@@ -41,6 +66,7 @@ export const ROUTES: readonly Route[] = [
     query: "ignored",
     body: mcpMessageSchema,
     answers: MCP_ANSWERS,
+    answersTo: { DELETE: MCP_END_ANSWERS },
     answer: speakMcp,
   },
   {
@@ -133,6 +159,52 @@ export const ROUTES: readonly Route[] = [
     answer: changeTool((admin, name) => admin.resetBreaker(name)),
   },
   {
+    path: "/runs",
+    methods: ["GET"],
+    summary: "The last runs, those that were started last first",
+    scope: "read",
+    needs: "runs",
+    answers: { 200: { description: "The runs", content: runListSchema } },
+    ...withQuery(runQuerySchema, listRuns),
+  },
+  {
+    path: "/runs/{id}",
+    methods: ["GET"],
+    summary: "One run: its result, or what there is of it while it goes on",
+    scope: "read",
+    needs: "runs",
+    answers: {
+      200: { description: "The run", content: runRecordSchema },
+      404: { description: "There is no such run, or none any more", content: problemSchema },
+    },
+    answer: showRun,
+  },
+  {
+    path: "/runs/{id}/stdout",
+    methods: ["GET"],
+    summary: "The very bytes that a run has written to standard output, as far as they are kept",
+    ...output,
+    answer: showOutput("stdout"),
+  },
+  {
+    path: "/runs/{id}/stderr",
+    methods: ["GET"],
+    summary: "The very bytes that a run has written to standard error, as far as they are kept",
+    ...output,
+    answer: showOutput("stderr"),
+  },
+  {
+    path: "/events",
+    methods: ["GET"],
+    summary: "What happens, as it happens",
+    description: EVENTS_DESCRIPTION,
+    withoutHead: true,
+    scope: "read",
+    needs: "events",
+    answers: EVENT_ANSWERS,
+    ...withQuery(eventsQuery, readEvents),
+  },
+  {
     path: "/metrics",
     methods: ["GET"],
     summary: "What the server counts, in Prometheus' text format",
@@ -143,6 +215,18 @@ export const ROUTES: readonly Route[] = [
       404: { description: "Metrics are switched off", content: problemSchema },
     },
     answer: showMetrics,
+  },
+  {
+    path: "/stats",
+    methods: ["GET"],
+    summary: "Statistics of runs by tool",
+    scope: "read",
+    needs: "statistics",
+    answers: {
+      200: { description: "The statistics", content: statisticsSchema },
+      404: { description: "Metrics are switched off", content: problemSchema },
+    },
+    answer: showStatistics,
   },
   {
     path: "/config",
@@ -170,10 +254,17 @@ export function routesOf(parts: OptionalParts): readonly Route[] {
 
 function showMetrics(_context: Context, { metrics }: HttpParts): Response {
   const text = metrics?.() ?? null;
-  if (text === null) {
-    return notFound("metrics are switched off", "A person may switch them on with metrics.enabled: true.");
-  }
+  if (text === null) return metricsAreOff();
   return new Response(text, { headers: { "content-type": METRICS_CONTENT_TYPE } });
+}
+
+function showStatistics(context: Context, { statistics }: HttpParts): Response {
+  const answer = statistics?.() ?? null;
+  return answer === null ? metricsAreOff() : context.json(answer);
+}
+
+function metricsAreOff(): Response {
+  return notFound("metrics are switched off", "A person may switch them on with metrics.enabled: true.");
 }
 
 function showConfig(_context: Context, { config }: HttpParts): Response {

@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { ERROR_TYPES, refusalBodySchema } from "../core/refusal.ts";
+import { runSummarySchema } from "../runs/run_summary.ts";
 import { toolInformationSchema } from "../runs/tool_schema.ts";
 
 const { recovery_suggestion, field, retry_after_sec } = refusalBodySchema.shape;
@@ -28,6 +29,12 @@ export const emptySchema = z.strictObject({});
 
 /** The answer to `GET /tools`. */
 export const toolListSchema = z.strictObject({ tools: z.array(toolInformationSchema) });
+
+/** The answer to `GET /runs`. */
+export const runListSchema = z.strictObject({
+  runs: z.array(runSummarySchema),
+  next: z.uuid().nullable().describe("What before takes to go on from here; null when there are no more"),
+});
 
 /** The answer to `GET /openapi.json`, which describes itself in full. */
 export const openApiSchema = z.looseObject({

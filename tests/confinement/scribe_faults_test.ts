@@ -69,6 +69,8 @@ for (
     }],
     ["of a look that nobody asked for", { type: "watching", id: "0" }],
     ["of a refusal that nobody asked for", { type: "not_read", id: "0", reason: "r" }],
+    ["of a run that it was not to keep", { type: "run_kept", run: "00000000-0000-4000-8000-000000000000" }],
+    ["of runs that nobody wanted listed", { type: "runs_found", runs: [] }],
     ["that it is closed, unasked", { type: "closed" }],
     ["that it is broken", { type: "broken", reason: "r" }],
   ] as const

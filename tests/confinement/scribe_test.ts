@@ -1,6 +1,7 @@
 import { reset } from "@logtape/logtape";
 import assert from "node:assert/strict";
-import { Scribe, type ScribeOptions } from "../../src/confinement/scribe.ts";
+import { Scribe } from "../../src/confinement/scribe.ts";
+import type { ScribeOptions } from "../../src/confinement/scribe_options.ts";
 import { scratchRoot } from "../../src/confinement/scribe_protocol.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { scribePermissions } from "../../src/confinement/workers.ts";

@@ -109,7 +109,7 @@ Deno.test("monitor: whatever happens, rounds are one at a time, and say what the
             monitor.reschedule();
             break;
           case "round":
-            if (!isStopped) void monitor.round();
+            void monitor.round();
             break;
           case "start":
             monitor.start();

@@ -202,6 +202,6 @@ Deno.test("monitor: a stop ends what goes on; it leaves no timer, no round and n
   assert.deepEqual([monitor.latest, monitor.history.length, changes.length, clock.pending], [null, 0, 0, 0]);
   monitor.start();
   monitor.reschedule();
-  await flush();
+  await monitor.round();
   assert.deepEqual([check.asked, clock.pending], [1, 0]);
 });

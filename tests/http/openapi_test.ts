@@ -71,10 +71,11 @@ Deno.test("openapi: every reference leads somewhere, and every schema that has a
 });
 
 Deno.test("openapi: what a route takes follows from its scope", () => {
-  for (const { path, methods, scope } of ROUTES) {
+  for (const { path, methods, scope, details } of ROUTES) {
     for (const method of methods) {
       const { security, responses } = whole.paths[path][method.toLowerCase()];
-      assert.deepEqual(security, scope === null ? [] : [{ bearer: [scope] }], path);
+      const optional = details === undefined ? [] : [{}, { bearer: [details] }];
+      assert.deepEqual(security, scope === null ? optional : [{ bearer: [scope] }], path);
       for (const status of [401, 429]) assert.equal(status in responses, scope !== null, `${path} ${status}`);
       assert(responses[403].description.includes("Host"), path);
       assert("500" in responses);
@@ -104,6 +105,7 @@ Deno.test("openapi: the answers to a run are those of the table of outcomes", ()
   assert.deepEqual(requestBody.content["application/json"].schema, {
     $ref: "#/components/schemas/RunRequest",
   });
+  assert.equal(whole.paths["/tools/{name}/enable"].post.requestBody.required, false);
   for (const status of [429, 503]) assert("retry-after" in responses[status].headers);
 });
 

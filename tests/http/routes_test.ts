@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
+import { EventFeed } from "../../src/events/event_feed.ts";
+import { EventStreams } from "../../src/http/event_streams.ts";
 import { ROUTES } from "../../src/http/routes.ts";
 import type { ToolAdmin } from "../../src/http/parts.ts";
 import type { Tokens } from "../../src/http/tokens.ts";
+import { RunStatistics } from "../../src/metrics/run_statistics.ts";
+import { FairPlaces } from "../../src/resilience/fair_places.ts";
 import { toolInformation } from "../../src/runs/describe_tool.ts";
+import { accountOf } from "../../src/runs/measure.ts";
 import { findTool } from "../../src/runs/toolbox.ts";
 import { endedWith, makeEngine } from "../support/engine.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { type Ask, makeService, type ServiceOptions, type TestService } from "../support/http.ts";
+import { keptRuns, outputOf, reportedRun, runIdOf, startedRun } from "../support/runs.ts";
 import { healthOf } from "../support/health.ts";
 import { bearer, tokensOf } from "../support/tokens.ts";
 
@@ -20,7 +27,13 @@ const CONTRACT: Readonly<Record<string, string | null>> = {
   "POST /tools/{name}/enable": "admin",
   "POST /tools/{name}/disable": "admin",
   "POST /tools/{name}/breaker/reset": "admin",
+  "GET /events": "read",
+  "GET /runs": "read",
+  "GET /runs/{id}": "read",
+  "GET /runs/{id}/stdout": "read",
+  "GET /runs/{id}/stderr": "read",
   "GET /metrics": "read",
+  "GET /stats": "read",
   "GET /config": "read",
   "GET /openapi.json": "read",
   "POST /mcp": "execute",
@@ -28,10 +41,15 @@ const CONTRACT: Readonly<Record<string, string | null>> = {
   "DELETE /mcp": "execute",
 };
 
+/** A path with a tool that is there, and a run that is kept. */
+function inPlace(path: string): string {
+  return path.replace("{name}", "probe").replace("{id}", runIdOf(1));
+}
+
 /** Every method that a client can send in memory; the others need a socket. */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"];
 
-const PATHS = [...new Set(ROUTES.map(({ path }) => path.replace("{name}", "probe")))];
+const PATHS = [...new Set(ROUTES.map(({ path }) => inPlace(path)))];
 
 /** The scopes by which each token is called. */
 const ALL_TOKENS = { r: ["read"], x: ["execute"], a: ["admin"], rxa: ["read", "execute", "admin"] } as const;
@@ -58,11 +76,25 @@ function fakeAdmin() {
 async function fullService(tokens?: Tokens | null, options: ServiceOptions["http"] = {}) {
   const good = tokens === undefined ? await tokensOf(ALL_TOKENS) : tokens;
   const { asked, admin } = fakeAdmin();
+  const clock = new FakeClock();
+  const nothing = new RunStatistics(() => false, () => 0);
+  const feed = new EventFeed({ clock, boot: "0123abcd" });
+  const runs = keptRuns();
+  const run = startedRun(1);
+  runs.store.started(run);
+  runs.store.ended(run, reportedRun(run, outputOf("out", "err")), outputOf("out", "err"));
   const service = makeService({
     http: {
       tokens: () => good,
       admin,
       metrics: () => "# HELP x y\n",
+      statistics: () => ({
+        since: "2026-01-01T00:00:00.000Z",
+        uptime_sec: 1,
+        ...accountOf(nothing, new Map()),
+      }),
+      events: new EventStreams({ feed, places: new FairPlaces(() => 4), clock, mayRead: () => true }),
+      runs,
       config: () => ({ file: null, config: { server: { port: 1 } }, sources: {} }),
       health: healthOf(new Map()),
       ...options,
@@ -100,7 +132,7 @@ Deno.test("routes: each has the scope that the contract gives it", () => {
 });
 
 for (const [contractRoute, scope] of Object.entries(CONTRACT)) {
-  const route = contractRoute.replace("{name}", "probe");
+  const route = inPlace(contractRoute);
 
   Deno.test(`routes: ${route} is open to ${scope ?? "anyone"} and to nobody else`, async () => {
     const holders = Object.entries(ALL_TOKENS) as [string, readonly string[]][];
@@ -151,7 +183,7 @@ for (const [contractRoute, scope] of Object.entries(CONTRACT)) {
 
 for (const path of PATHS) {
   Deno.test(`routes: every other method of ${path} is 405 with Allow, and does nothing`, async () => {
-    const own = ROUTES.find((route) => route.path.replace("{name}", "probe") === path)!;
+    const own = ROUTES.find((route) => inPlace(route.path) === path)!;
     for (const method of METHODS) {
       const asGet = method === "HEAD" && path !== "/mcp" && (own.methods as string[]).includes("GET");
       if (asGet || (own.methods as readonly string[]).includes(method)) continue;
@@ -167,9 +199,11 @@ for (const path of PATHS) {
   });
 }
 
-for (const path of PATHS.filter((path) => path !== "/mcp")) {
+const WITH_HEAD = ROUTES.filter(({ withoutHead }) => !withoutHead).map(({ path }) => inPlace(path));
+
+for (const path of new Set(WITH_HEAD)) {
   Deno.test(`routes: HEAD ${path} is what GET is, without its body`, async () => {
-    const route = ROUTES.find((route) => route.path.replace("{name}", "probe") === path)!;
+    const route = ROUTES.find((route) => inPlace(route.path) === path)!;
     if (!(route.methods as readonly string[]).includes("GET")) return;
     const service = await fullService();
     const [head, get] = [

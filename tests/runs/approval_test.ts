@@ -238,3 +238,22 @@ Deno.test("approval: at debug the log has the arguments that a person was asked 
   const asked = lines.find(({ level }) => level === "debug");
   assert.deepEqual(asked?.argv, ["/usr/bin/probe", "-q", "-A", "10.0.0.5"]);
 });
+
+Deno.test("approval: a question that fails is told of with the run's correlation id", async () => {
+  const lines: string[] = [];
+  setUpLogging({ level: "info", format: "json" }, {
+    isTerminal: false,
+    write: (line) => void lines.push(line),
+  });
+  try {
+    const { engine, person } = setUp();
+    const answer = engine.run(INTRUSIVE, { ask: person.ask });
+    await flush();
+    person.fail(new Error("the client is gone"));
+    assert.equal(refusalIn(await answer).condition, "approval_required");
+  } finally {
+    await reset();
+  }
+  const [line] = lines.map((line) => JSON.parse(line)).filter(({ message }) => /not answered/.test(message));
+  assert.deepEqual([line.correlation_id, line.tool], ["c-1", "probe"]);
+});

@@ -6,6 +6,7 @@ import { originRules } from "../../src/http/origin_check.ts";
 import { routesOf } from "../../src/http/routes.ts";
 import { HttpSessions } from "../../src/mcp/http_sessions.ts";
 import { McpService } from "../../src/mcp/service.ts";
+import { FairPlaces } from "../../src/resilience/fair_places.ts";
 import { type EngineOptions, makeEngine, type TestEngine } from "./engine.ts";
 import { AnswerCheck } from "./answers.ts";
 import { NEVER_LIMITED } from "./tokens.ts";
@@ -48,7 +49,8 @@ function checkFor(parts: OptionalParts): AnswerCheck {
 export function makeService(options: ServiceOptions = {}): TestService {
   const engine = makeEngine(options);
   const service = new McpService({ ...engine, policy: () => engine.policy, maxTextBytes: () => 4096 });
-  const sessions = new HttpSessions(service, () => ({ maxSessions: 4, idleMs: 60_000 }), engine.clock);
+  const limits = { maxSessions: 4, idleMs: 60_000 };
+  const sessions = new HttpSessions(service, () => limits, engine.clock, new FairPlaces(() => 4));
   const rules = originRules("127.0.0.1", 8080, ["lab.example:8080"], ["https://page.example"]);
   const described = checkFor(options.http ?? {});
   const app = makeHttpApp({
@@ -79,9 +81,12 @@ export function makeService(options: ServiceOptions = {}): TestService {
       });
       const response = await app.fetch(request, (peer === null ? {} : { peer }) as Connection);
       // One that does not end is not waited for.
-      if (response.headers.get("content-type") !== "text/event-stream") {
+      const type = response.headers.get("content-type");
+      if (type !== "text/event-stream") {
         const { status, headers } = response;
-        described.check(method, path, { status, headers, text: await response.clone().text() });
+        // Nothing describes bytes, and they come as they are taken.
+        const text = type === "application/octet-stream" ? "" : await response.clone().text();
+        described.check(method, path, { status, headers, text });
       }
       return response;
     },

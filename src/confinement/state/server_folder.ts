@@ -14,19 +14,18 @@ import {
   serversFolder,
 } from "../scribe_protocol.ts";
 import { tryLockFile } from "./file_lock.ts";
+import { ownFolder, PRIVATE_FILE_MODE, regain } from "./own_folder.ts";
 import { ToolScratch } from "./tool_scratch.ts";
 import { LeftBehind, PRIVATE_FOLDER_MODE, Trash } from "./trash.ts";
 
 /** A folder without a lock is in the making for this long, then it counts as left behind. */
 const MAKING_MS = 60_000;
 
-const PRIVATE_FILE_MODE = 0o600;
 /**
  * To be written only: whoever can open a file can lock it, and a program, which may write nothing here, could otherwise
  * take the lock of its dead server and pass for a living one.
  */
 const LOCK_MODE = 0o200;
-const OTHERS_MAY_WRITE = 0o022;
 
 /** The folder of this server, open. */
 export class ServerFolder {
@@ -169,18 +168,11 @@ export class ServerFolder {
     return scratchRoot(this.#order.stateFolder, this.#order.server, tool);
   }
 
-  /**
-   * A program may have changed the modes of our own folders, which Landlock does not stop, so that we fail in
-   * them. None of them lies where a program could put something else in its place.
-   */
+  /** {@link regain} of our own folders. */
   #regain(...more: readonly string[]): void {
     const { stateFolder } = this.#order;
     const own = ["", "/trash", "/scratch"].map((name) => `${this.#path}${name}`);
-    for (const path of [stateFolder, serversFolder(stateFolder), ...own, ...more]) {
-      const { mode } = Deno.lstatSync(path);
-      const wanted = (mode ?? 0) & 0o777 | PRIVATE_FOLDER_MODE;
-      if (wanted !== ((mode ?? 0) & 0o777)) Deno.chmodSync(path, wanted);
-    }
+    regain([stateFolder, serversFolder(stateFolder), ...own, ...more]);
   }
 
   async #findDead(): Promise<void> {
@@ -192,28 +184,6 @@ export class ServerFolder {
       if (this.#dead.size === MAX_DEAD) return;
     }
   }
-}
-
-/** Makes `path` when it is not there; refuses it when somebody else can change what is in it. */
-function ownFolder(path: string, uid: number | null): void {
-  try {
-    Deno.mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER_MODE });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) {
-      throw new Error(cannot(path, (error as Error).message));
-    }
-  }
-  const { isSymlink, isDirectory, uid: owner, mode } = Deno.lstatSync(path);
-  if (isSymlink) throw new Error(cannot(path, "it is a symbolic link"));
-  if (!isDirectory) throw new Error(cannot(path, "it is not a folder"));
-  if (uid !== null && owner !== uid) throw new Error(cannot(path, "it belongs to another user"));
-  if (((mode ?? 0) & OTHERS_MAY_WRITE) !== 0) {
-    throw new Error(cannot(path, "its group or others may write to it; chmod go-w takes that away"));
-  }
-}
-
-function cannot(path: string, reason: string): string {
-  return `Cannot keep state in "${path}": ${reason}`;
 }
 
 /** What a person can do when a folder cannot be made. */

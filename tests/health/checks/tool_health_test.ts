@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CheckOutcome } from "../../../src/health/check.ts";
 import { toolHealth } from "../../../src/health/checks/tool_health.ts";
-import { type EngineOptions, FakeExecutor, makeEngine, stateOf, toolOf } from "../../support/engine.ts";
+import { type EngineOptions, type FakeExecutor, makeEngine, stateOf, toolOf } from "../../support/engine.ts";
 
 const MISSING = {
   available: false,
