@@ -35,6 +35,8 @@ export interface FeedOptions {
   readonly clock: Clock;
   readonly boot: Boot;
   readonly observer?: FeedObserver;
+  /** How well the server is, for whoever begins to read; null while that is not known. */
+  readonly health?: () => string | null;
   /** @default FEED_LIMITS */
   readonly limits?: FeedLimits;
 }
@@ -75,19 +77,20 @@ export class EventFeed {
   readonly #boot: Boot;
   readonly #observer: FeedObserver | undefined;
   readonly #limits: FeedLimits;
+  readonly #health: () => string | null;
   readonly #readers = new Set<EventReader>();
   /** The latest events, of which the first has the number {@link #first}. */
   readonly #kept: KeptEvent[] = [];
   #first = 1;
   #bytes = 0;
-  #health: unknown = null;
   #isClosed = false;
 
-  constructor({ clock, boot, observer, limits = FEED_LIMITS }: FeedOptions) {
+  constructor({ clock, boot, observer, health = () => null, limits = FEED_LIMITS }: FeedOptions) {
     this.#clock = clock;
     this.#boot = boot;
     this.#observer = observer;
     this.#limits = limits;
+    this.#health = health;
   }
 
   /** How many readers there are. */
@@ -101,7 +104,6 @@ export class EventFeed {
    * @param data what JSON can hold; the time is added
    */
   publish(type: EventType, data: Readonly<Record<string, unknown>>): void {
-    if (type === "health") this.#health = data;
     const sequence = this.#last + 1;
     const message = messageOf(formatEventId(this.#boot, sequence), type, this.#timed(data));
     this.#kept.push({ type, message });
@@ -150,7 +152,7 @@ export class EventFeed {
   #beginning(after: string | null): { readonly greeting: Message | null; readonly next: number } {
     const last = this.#last;
     if (after === null) {
-      const data = this.#timed({ health: this.#health });
+      const data = this.#timed({ health: this.#health() });
       return { greeting: messageOf(formatEventId(this.#boot, last), "start", data), next: last + 1 };
     }
     const oldest = Math.max(this.#first, last - this.#limits.resumable + 1);
@@ -163,7 +165,7 @@ export class EventFeed {
       ? "other_server"
       : "unknown_id";
     const missed = isOwn ? oldest - 1 - seen.sequence : null;
-    const data = this.#timed({ reason, missed, health: this.#health });
+    const data = this.#timed({ reason, missed, health: this.#health() });
     return { greeting: messageOf(formatEventId(this.#boot, oldest - 1), "reset", data), next: oldest };
   }
 

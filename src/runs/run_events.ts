@@ -79,5 +79,5 @@ function about({ runId, tool, target, correlationId, client }: StartedRun) {
 /** Without secrets, and not endless. Cut last: half a secret is not recognised. */
 function shown(text: string): string {
   const safe = redactText(text);
-  return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT)}…` : safe;
+  return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT).toWellFormed()}…` : safe;
 }

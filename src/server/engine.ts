@@ -25,6 +25,7 @@ import { serviceOf } from "../confinement/services.ts";
 import { systemClock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import { EventFeed } from "../events/event_feed.ts";
+import { healthEvent } from "../health/health_event.ts";
 import { ServerHealth } from "../health/server_health.ts";
 import { mayStill } from "../http/authorise.ts";
 import type { Tokens } from "../http/tokens.ts";
@@ -153,6 +154,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     clock: systemClock,
     boot: newId().slice(0, 8),
     observer: eventMetrics,
+    health: () => health.monitor.latest?.status ?? null,
   });
   const runEvents = new RunEvents(events, isKnown);
   const registry = new Registry(found.tools, {
@@ -199,11 +201,12 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       for (const recorder of [runMetrics, statistics]) measure(recorder, answered);
       runEvents.answered(answered);
     },
+    // Whoever hears of a run finds it among those that are kept.
     observers: [runs.store, runEvents],
   });
   // One run alone is nobody's to watch.
   const ownChecks = only === null ? new OwnChecks(setup, pipeline) : null;
-  const health = new ServerHealth({
+  const health: ServerHealth = new ServerHealth({
     toolbox: registry.tools,
     isNamed: ({ tool: { name, file } }) =>
       !isBuiltIn(file) || namedToolSettings(inEffect.setup.config).namedTools.has(name),
@@ -215,6 +218,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     metrics,
     clock: systemClock,
   });
+  health.monitor.onChange((change) => events.publish("health", healthEvent(change)));
   return {
     inEffect,
     registry,

@@ -70,7 +70,6 @@ class Model {
   readonly readers: ModelReader[] = [];
   hasEnded = false;
   dropped = 0;
-  health: unknown = null;
 
   constructor(
     readonly resumable: number,
@@ -130,7 +129,8 @@ Deno.test("feed: every reader sees what it wants without a gap and without a dup
         recordEvent: () => void counted.events++,
         recordDropped: () => void counted.dropped++,
       };
-      const feed = new EventFeed({ clock, boot: BOOT, limits, observer });
+      const health = () => `after ${model.last}`;
+      const feed = new EventFeed({ clock, boot: BOOT, limits, observer, health });
       for (const step of steps) play(step, feed, model);
       assert.equal(feed.readers, model.readers.filter(({ state }) => state === "open").length);
       assert.deepEqual(counted, { events: model.last, dropped: model.dropped });
@@ -152,7 +152,6 @@ function play(step: Step, feed: EventFeed, model: Model): void {
       const open = model.readers.filter(({ state }) => state === "open");
       feed.publish(step.type, data);
       model.published.push({ type: step.type, bytes: text.length, marker: model.last + 1 });
-      if (step.type === "health") model.health = data;
       model.dropLosers();
       for (const one of open) assert(one.news > 0, "a reader was not told of news");
       break;
@@ -202,11 +201,15 @@ function subscribe(step: Extract<Step, { kind: "subscribe" }>, feed: EventFeed, 
     onNews: () => news(),
   });
   const reset = (reason: string, missed: number | null) => ({
-    greeting: { name: "reset", id: `${BOOT}-${oldest - 1}`, data: { reason, missed, health: model.health } },
+    greeting: {
+      name: "reset",
+      id: `${BOOT}-${oldest - 1}`,
+      data: { reason, missed, health: `after ${last}` },
+    },
     seen: oldest - 1,
   });
   const begins = after === null
-    ? { greeting: { name: "start", id: `${BOOT}-${last}`, data: { health: model.health } }, seen: last }
+    ? { greeting: { name: "start", id: `${BOOT}-${last}`, data: { health: `after ${last}` } }, seen: last }
     : after === "other"
     ? reset("other_server", null)
     : number === null || number < 0 || number > last

@@ -31,11 +31,14 @@ Deno.test("feed: an event has its time, and its data behind it", () => {
   assert.equal(reader.take()!.json, '{"time":"2026-01-01T00:00:01.500Z","tool":"dig","enabled":false}');
 });
 
-Deno.test("feed: who begins is told of the health that was published last", () => {
-  const { feed, subscribe } = setUp();
-  feed.publish("health", { status: "degraded" });
-  feed.publish("health", { status: "healthy" });
-  assert.deepEqual(JSON.parse(subscribe().take()!.json).health, { status: "healthy" });
+Deno.test("feed: who begins is told how well the server is, as far as that is known", () => {
+  let health: string | null = null;
+  const feed = new EventFeed({ clock: new FakeClock(), boot: BOOT, health: () => health });
+  const begins = () =>
+    JSON.parse(feed.subscribe({ after: null, types: null, onNews: () => {} }).take()!.json).health;
+  assert.equal(begins(), null);
+  health = "degraded";
+  assert.equal(begins(), "degraded");
 });
 
 Deno.test("feed: a reader that comes back goes on where it was, once", () => {

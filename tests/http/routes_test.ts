@@ -27,11 +27,11 @@ const CONTRACT: Readonly<Record<string, string | null>> = {
   "POST /tools/{name}/enable": "admin",
   "POST /tools/{name}/disable": "admin",
   "POST /tools/{name}/breaker/reset": "admin",
+  "GET /events": "read",
   "GET /runs": "read",
   "GET /runs/{id}": "read",
   "GET /runs/{id}/stdout": "read",
   "GET /runs/{id}/stderr": "read",
-  "GET /events": "read",
   "GET /metrics": "read",
   "GET /stats": "read",
   "GET /config": "read",
@@ -76,13 +76,13 @@ function fakeAdmin() {
 async function fullService(tokens?: Tokens | null, options: ServiceOptions["http"] = {}) {
   const good = tokens === undefined ? await tokensOf(ALL_TOKENS) : tokens;
   const { asked, admin } = fakeAdmin();
+  const clock = new FakeClock();
+  const nothing = new RunStatistics(() => false, () => 0);
+  const feed = new EventFeed({ clock, boot: "0123abcd" });
   const runs = keptRuns();
   const run = startedRun(1);
   runs.store.started(run);
   runs.store.ended(run, reportedRun(run, outputOf("out", "err")), outputOf("out", "err"));
-  const clock = new FakeClock();
-  const nothing = new RunStatistics(() => false, () => 0);
-  const feed = new EventFeed({ clock, boot: "0123abcd" });
   const service = makeService({
     http: {
       tokens: () => good,

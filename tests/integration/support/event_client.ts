@@ -67,6 +67,37 @@ export class CurlReader implements AsyncDisposable {
   }
 }
 
+/** A reader within this process, of which there may be many. */
+export class OtherReader {
+  readonly events: SeenEvent[] = [];
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #done: Promise<void>;
+
+  private constructor(body: ReadableStream<Uint8Array>) {
+    this.#reader = body.getReader();
+    this.#done = this.#read();
+  }
+
+  static async open(url: string): Promise<OtherReader> {
+    const response = await fetch(url);
+    assert.equal(response.status, 200);
+    return new OtherReader(response.body!);
+  }
+
+  /** Goes away. */
+  async leave(): Promise<void> {
+    await this.#reader.cancel();
+    await this.#done;
+  }
+
+  async #read(): Promise<void> {
+    const [parser, decoder] = [new EventStreamParser(), new TextDecoder()];
+    for (let next = await this.#reader.read(); !next.done; next = await this.#reader.read()) {
+      this.events.push(...parser.push(decoder.decode(next.value, { stream: true })).map(seen));
+    }
+  }
+}
+
 /** More than the system's buffers hold for a connection that nobody reads from. */
 const MOST_BYTES = 33_554_432;
 
