@@ -10,8 +10,10 @@ import type { TargetPolicy } from "../policy/target_policy.ts";
 import type { Pipeline } from "../runs/pipeline.ts";
 import type { RunStore } from "../runs/run_store.ts";
 import type { Step } from "../runs/step.ts";
+import type { Statistics } from "../runs/statistics_schema.ts";
 import type { Toolbox, ToolboxEntry } from "../runs/toolbox.ts";
 import type { AuthoriseParts } from "./authorise.ts";
+import type { EventStreams } from "./event_streams.ts";
 import type { OriginRules } from "./origin_check.ts";
 
 /** Changes of tools while the server runs. Each gives the tool as it is then, or refuses an unknown one. */
@@ -33,6 +35,9 @@ export interface OptionalParts {
   readonly admin?: ToolAdmin;
   /** Prometheus' text format; null while metrics are switched off. */
   readonly metrics?: () => string | null;
+  /** Statistics by tool, to be sent as JSON; null while metrics are switched off. */
+  readonly statistics?: () => Statistics | null;
+  readonly events?: EventStreams;
   readonly runs?: KeptRuns;
   /** How well the server is. */
   readonly health?: { readonly monitor: Pick<HealthMonitor, "current" | "history" | "latest"> };

@@ -10,6 +10,8 @@ import { runResultSchema } from "../core/result.ts";
 import { escapeControlsInJson } from "../core/text.ts";
 import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
+import { statisticsSchema } from "../runs/statistics_schema.ts";
+import { EVENT_ANSWERS, EVENTS_DESCRIPTION, eventsQuery, readEvents } from "./event_routes.ts";
 import { runRecordSchema } from "../runs/run_summary.ts";
 import { toolInformationSchema } from "../runs/tool_schema.ts";
 import { healthAnswerSchema } from "../health/summary_schema.ts";
@@ -192,6 +194,17 @@ export const ROUTES: readonly Route[] = [
     answer: showOutput("stderr"),
   },
   {
+    path: "/events",
+    methods: ["GET"],
+    summary: "What happens, as it happens",
+    description: EVENTS_DESCRIPTION,
+    withoutHead: true,
+    scope: "read",
+    needs: "events",
+    answers: EVENT_ANSWERS,
+    ...withQuery(eventsQuery, readEvents),
+  },
+  {
     path: "/metrics",
     methods: ["GET"],
     summary: "What the server counts, in Prometheus' text format",
@@ -202,6 +215,18 @@ export const ROUTES: readonly Route[] = [
       404: { description: "Metrics are switched off", content: problemSchema },
     },
     answer: showMetrics,
+  },
+  {
+    path: "/stats",
+    methods: ["GET"],
+    summary: "Statistics of runs by tool",
+    scope: "read",
+    needs: "statistics",
+    answers: {
+      200: { description: "The statistics", content: statisticsSchema },
+      404: { description: "Metrics are switched off", content: problemSchema },
+    },
+    answer: showStatistics,
   },
   {
     path: "/config",
@@ -229,10 +254,17 @@ export function routesOf(parts: OptionalParts): readonly Route[] {
 
 function showMetrics(_context: Context, { metrics }: HttpParts): Response {
   const text = metrics?.() ?? null;
-  if (text === null) {
-    return notFound("metrics are switched off", "A person may switch them on with metrics.enabled: true.");
-  }
+  if (text === null) return metricsAreOff();
   return new Response(text, { headers: { "content-type": METRICS_CONTENT_TYPE } });
+}
+
+function showStatistics(context: Context, { statistics }: HttpParts): Response {
+  const answer = statistics?.() ?? null;
+  return answer === null ? metricsAreOff() : context.json(answer);
+}
+
+function metricsAreOff(): Response {
+  return notFound("metrics are switched off", "A person may switch them on with metrics.enabled: true.");
 }
 
 function showConfig(_context: Context, { config }: HttpParts): Response {

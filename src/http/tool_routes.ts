@@ -5,10 +5,11 @@
  */
 import type { Context } from "hono";
 import { newId } from "../core/ids.ts";
+import type { Refusal } from "../core/refusal.ts";
 import { escapeControlsInJson, quote } from "../core/text.ts";
 import { toolInformation } from "../runs/describe_tool.ts";
 import type { RunRequest } from "../runs/plan.ts";
-import type { Step } from "../runs/step.ts";
+import { no, type Step } from "../runs/step.ts";
 import { findTool, type ToolboxEntry } from "../runs/toolbox.ts";
 import type { Caller } from "./authorise.ts";
 import { readJsonBody } from "./body.ts";
@@ -28,9 +29,13 @@ export function showTool(context: Context, parts: HttpParts): Response {
 /** One run. */
 export async function executeTool(context: Context, parts: HttpParts, caller: Caller): Promise<Response> {
   const body = await readObject(context.req.raw, parts.maxBodyBytes());
-  if (!body.ok) return body.response;
   const { signal } = context.req.raw;
   const { name: client, mayIntrude } = caller;
+  if (!body.ok) {
+    // Refused before anybody looks at it, it is a request for a run all the same: it is counted as one.
+    const { refusal, correlationId } = parts.pipeline.refuse(nameIn(context), body.refusal, client);
+    return refusalProblem(refusal, correlationId);
+  }
   const answer = await parts.pipeline.run(nameIn(context), body.value as RunRequest, {
     signal,
     client,
@@ -45,10 +50,11 @@ export async function executeTool(context: Context, parts: HttpParts, caller: Ca
 export function changeTool(change: (admin: ToolAdmin, name: string) => Step<ToolboxEntry>) {
   return async (context: Context, parts: HttpParts): Promise<Response> => {
     const body = await readObject(context.req.raw, parts.maxBodyBytes(), {});
-    if (!body.ok) return body.response;
+    if (!body.ok) return refusalProblem(body.refusal, newId());
     const [unknown] = Object.keys(body.value);
     if (unknown !== undefined) {
-      return badBody(`there is no field ${quote(unknown)}`, "Send an empty object, or nothing.");
+      const error = `there is no field ${quote(unknown)}`;
+      return refusalProblem(badBody(error, "Send an empty object, or nothing."), newId());
     }
     if (parts.admin === undefined) throw new Error("a route is there without its part");
     return answerWithTool(context, parts, change(parts.admin, nameIn(context)));
@@ -64,27 +70,25 @@ function answerWithTool(context: Context, { policy }: HttpParts, found: Step<Too
   return context.json(toolInformation(found.value, policy()));
 }
 
-/** The object in a body, or the answer that there is none. */
+/** The object in a body, or the refusal that there is none. */
 async function readObject(
   request: Request,
   maxBytes: number,
   ifEmpty?: object,
-): Promise<
-  { readonly ok: true; readonly value: object } | { readonly ok: false; readonly response: Response }
-> {
+): Promise<Step<object>> {
   const body = await readJsonBody(request, maxBytes, ifEmpty);
   if (!body.ok) {
     const { condition, error, remedy } = body;
-    return { ok: false, response: refusalProblem({ condition, error, remedy, field: "body" }, newId()) };
+    return no({ condition, error, remedy, field: "body" });
   }
   const { value } = body;
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ok: true, value };
   const example = ifEmpty === undefined
     ? 'Send an object such as {"target": "10.0.0.5"}.'
     : "Send an empty object, or nothing.";
-  return { ok: false, response: badBody("the body is not an object", example) };
+  return no(badBody("the body is not an object", example));
 }
 
-function badBody(error: string, remedy: string): Response {
-  return refusalProblem({ condition: "invalid", field: "body", error, remedy }, newId());
+function badBody(error: string, remedy: string): Refusal {
+  return { condition: "invalid", field: "body", error, remedy };
 }

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
+import type { FairPlaces } from "../resilience/fair_places.ts";
 import { legacyServer, tellOfListChanges } from "./legacy_server.ts";
 import {
   isInitializeRequest,
@@ -39,15 +40,20 @@ export class HttpSessions {
   readonly #service: McpService;
   readonly #limits: () => SessionLimits;
   readonly #clock: Clock;
+  readonly #streams: FairPlaces;
   readonly #sessions = new Map<string, Session>();
   #opening = 0;
   #isClosing = false;
 
-  /** @param limits asked for each request: they may change */
-  constructor(service: McpService, limits: () => SessionLimits, clock: Clock) {
+  /**
+   * @param limits asked for each request: they may change
+   * @param streams places for the streams that clients keep open to be told of changes
+   */
+  constructor(service: McpService, limits: () => SessionLimits, clock: Clock, streams: FairPlaces) {
     this.#service = service;
     this.#limits = limits;
     this.#clock = clock;
+    this.#streams = streams;
   }
 
   /** How many sessions are open. */
@@ -69,7 +75,9 @@ export class HttpSessions {
       if (session?.client !== caller.client) {
         return rpcError(404, -32001, "Session not found: initialize again");
       }
-      return await this.#forward(session, request, body);
+      return request.method === "GET"
+        ? await this.#openStream(session, request)
+        : await this.#forward(session, request, body);
     }
     if (request.method !== "POST" || !messagesOf(body).some(isInitializeRequest)) {
       return rpcError(
@@ -157,6 +165,29 @@ export class HttpSessions {
     return session;
   }
 
+  /** A stream that is open until its client or the server ends it. */
+  async #openStream(session: Session, request: Request): Promise<Response> {
+    const place = this.#streams.take(
+      session.client,
+      () => session.transport.closeStandaloneSSEStream(),
+    );
+    if (place === null) {
+      return rpcError(503, -32000, "As many streams are open as the server allows: try again later", {
+        "retry-after": "15",
+      });
+    }
+    const release = () => place[Symbol.dispose]();
+    try {
+      const response = await this.#forward(session, request, undefined);
+      if (response.status === 200) return watched(response, release, () => {});
+      release();
+      return response;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
   async #forward(session: Session, request: Request, body: unknown): Promise<Response> {
     const ids = messagesOf(body).flatMap((message) => requestIdOf(message));
     if (new Set(ids).size < ids.length || ids.some((id) => session.clients.has(id))) {
@@ -233,6 +264,6 @@ function requestIdOf(message: unknown): RequestId[] {
   return typeof id === "string" || typeof id === "number" ? [id] : [];
 }
 
-function rpcError(status: number, code: number, message: string): Response {
-  return Response.json({ jsonrpc: "2.0", error: { code, message }, id: null }, { status });
+function rpcError(status: number, code: number, message: string, headers: HeadersInit = {}): Response {
+  return Response.json({ jsonrpc: "2.0", error: { code, message }, id: null }, { status, headers });
 }

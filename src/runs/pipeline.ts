@@ -58,9 +58,14 @@ export interface PipelineParts {
 }
 
 /** The answer to a request: a result of a run that happened, or a refusal. */
-export type RunAnswer =
-  | ({ readonly kind: "result" } & ReportedRun)
-  | { readonly kind: "refusal"; readonly refusal: Refusal; readonly correlationId: string };
+export type RunAnswer = ({ readonly kind: "result" } & ReportedRun) | RefusedRun;
+
+/** The answer to a request that was refused. */
+export interface RefusedRun {
+  readonly kind: "refusal";
+  readonly refusal: Refusal;
+  readonly correlationId: string;
+}
 
 /** A request that was answered, for whoever keeps count. */
 export interface AnsweredRequest {
@@ -119,6 +124,13 @@ export class Pipeline {
     return answer.finally(() => this.#going.delete(answer));
   }
 
+  /** Answers a request of which no more than the tool's name could be understood. */
+  refuse(tool: string, refusal: Refusal, client: string): RefusedRun {
+    const answer = this.#refused(tool, refusal, newId());
+    this.#parts.record({ tool, client, answer });
+    return answer;
+  }
+
   /** Lets those that wait already feel that the rules have changed. */
   refresh(): void {
     this.#gate.refresh();
@@ -160,8 +172,10 @@ export class Pipeline {
     } catch (error) {
       throw new FailedRequest(correlationId, error);
     }
-    if (step.ok) return { kind: "result", ...step.value };
-    const { refusal } = step;
+    return step.ok ? { kind: "result", ...step.value } : this.#refused(toolName, step.refusal, correlationId);
+  }
+
+  #refused(toolName: string, refusal: Refusal, correlationId: string): RefusedRun {
     logger.info("run refused", {
       // What no tool is called was chosen by the caller: it may be long, or look like something else.
       tool: this.#parts.toolbox.has(toolName) ? toolName : quote(toolName),

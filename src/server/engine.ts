@@ -23,18 +23,25 @@ import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import { serviceOf } from "../confinement/services.ts";
 import { systemClock } from "../core/clock.ts";
+import { newId } from "../core/ids.ts";
+import { EventFeed } from "../events/event_feed.ts";
+import { healthEvent } from "../health/health_event.ts";
 import { ServerHealth } from "../health/server_health.ts";
 import { mayStill } from "../http/authorise.ts";
 import type { Tokens } from "../http/tokens.ts";
 import { type LogSettings, setUpLogging, standardError } from "../logging/setup.ts";
+import { EventMetrics } from "../metrics/event_metrics.ts";
 import { Registry as MetricRegistry } from "../metrics/registry.ts";
 import { RunMetrics } from "../metrics/run_metrics.ts";
+import { RunStatistics } from "../metrics/run_statistics.ts";
 import type { Endpoint, FileFact } from "../policy/facts.ts";
 import type { BreakerTransition } from "../resilience/circuit_breaker.ts";
 import { measure, readTools } from "../runs/measure.ts";
 import { Pipeline } from "../runs/pipeline.ts";
 import { Resolver } from "../runs/resolver.ts";
 import { Registry } from "../runs/registry.ts";
+import { RunEvents } from "../runs/run_events.ts";
+import { ToolWatch } from "../runs/tool_changes.ts";
 import type { Toolbox } from "../runs/toolbox.ts";
 import { EXIT, Exit, type Io } from "../core/exit.ts";
 import { changedTools, isOtherResolver } from "./changed_programs.ts";
@@ -53,6 +60,9 @@ export interface Engine {
   readonly toolbox: Toolbox;
   readonly pipeline: Pipeline;
   readonly metrics: MetricRegistry;
+  readonly statistics: RunStatistics;
+  /** What happens, for whoever wants to be told at once. */
+  readonly events: EventFeed;
   readonly confinement: Confinement;
   /** The last runs. */
   readonly runs: RunKeeping;
@@ -136,7 +146,17 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
   let ownListener: Endpoint | null = null;
   const inEffect = new InEffect(setup, tokens, systemClock);
   const metrics = new MetricRegistry();
-  const runMetrics = new RunMetrics(metrics, (name) => registry.tools.has(name));
+  const isKnown = (name: string) => registry.tools.has(name);
+  const runMetrics = new RunMetrics(metrics, isKnown);
+  const statistics = new RunStatistics(isKnown, () => systemClock.wall());
+  const eventMetrics = new EventMetrics(metrics, () => events.readers);
+  const events: EventFeed = new EventFeed({
+    clock: systemClock,
+    boot: newId().slice(0, 8),
+    observer: eventMetrics,
+    health: () => health.monitor.latest?.status ?? null,
+  });
+  const runEvents = new RunEvents(events, isKnown);
   const registry = new Registry(found.tools, {
     clock: systemClock,
     random: Math.random,
@@ -149,7 +169,13 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     onTransition: (tool, transition) => {
       logTransition(tool, transition);
       runMetrics.recordTransition(tool, transition.to);
+      const { from, to, cause } = transition;
+      events.publish("breaker", { tool, from, to, cause });
     },
+  });
+  const toolWatch = new ToolWatch(registry.tools);
+  registry.onChange(() => {
+    for (const change of toolWatch.changes()) events.publish("tool", { ...change });
   });
   runMetrics.observe(() => readTools(registry.tools));
   const keeping = () => runStoreSettings(inEffect.setup.config);
@@ -171,12 +197,16 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
       const { tier, kernel } = await confinement.decided;
       return { tier, treeCeilings: kernel?.cgroup ?? [] };
     },
-    record: (answered) => measure(runMetrics, answered),
-    observers: [runs.store],
+    record: (answered) => {
+      for (const recorder of [runMetrics, statistics]) measure(recorder, answered);
+      runEvents.answered(answered);
+    },
+    // Whoever hears of a run finds it among those that are kept.
+    observers: [runs.store, runEvents],
   });
   // One run alone is nobody's to watch.
   const ownChecks = only === null ? new OwnChecks(setup, pipeline) : null;
-  const health = new ServerHealth({
+  const health: ServerHealth = new ServerHealth({
     toolbox: registry.tools,
     isNamed: ({ tool: { name, file } }) =>
       !isBuiltIn(file) || namedToolSettings(inEffect.setup.config).namedTools.has(name),
@@ -188,12 +218,15 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
     metrics,
     clock: systemClock,
   });
+  health.monitor.onChange((change) => events.publish("health", healthEvent(change)));
   return {
     inEffect,
     registry,
     toolbox: registry.tools,
     pipeline,
     metrics,
+    statistics,
+    events,
     confinement,
     runs,
     health,

@@ -21,6 +21,7 @@ const MAX_RATE_KEYS = 10_000;
 /** What holds now. */
 export class InEffect {
   readonly #clock: Clock;
+  readonly #listeners = new Set<() => void>();
   #setup: Setup;
   #tokens: Tokens | null;
   #rules: Rules;
@@ -49,12 +50,19 @@ export class InEffect {
     return this.#rules;
   }
 
+  /** Has `listener` called whenever something was put in another's place. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
   /** Puts others in the place of those before. The same setup brings no new rules. */
   replace(setup: Setup, tokens: Tokens | null): void {
     this.#tokens = tokens;
-    if (setup === this.#setup) return;
-    this.#setup = setup;
-    this.#rules = this.#rulesOf(setup);
+    if (setup !== this.#setup) {
+      this.#setup = setup;
+      this.#rules = this.#rulesOf(setup);
+    }
+    for (const listener of this.#listeners) listener();
   }
 
   #rulesOf({ policy, config }: Setup): Rules {

@@ -6,14 +6,24 @@
 import { getLogger } from "@logtape/logtape";
 import { workerSourceFolder } from "../confinement/permissions.ts";
 import { describeConfig } from "../config/describe.ts";
-import { httpSettings, listenerSettings, mcpSettings, metricsSettings } from "../config/settings.ts";
+import {
+  connectionSettings,
+  httpSettings,
+  listenerSettings,
+  mcpSettings,
+  metricsSettings,
+} from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { makeHttpApp } from "../http/app.ts";
+import { mayStill } from "../http/authorise.ts";
+import { EventStreams } from "../http/event_streams.ts";
 import { originRules } from "../http/origin_check.ts";
 import { HttpSessions } from "../mcp/http_sessions.ts";
 import { McpService } from "../mcp/service.ts";
 import { renderMetrics } from "../metrics/text_format.ts";
+import { FairPlaces } from "../resilience/fair_places.ts";
 import { RateLimiter } from "../resilience/rate_limiter.ts";
+import { accountOf } from "../runs/measure.ts";
 import { parseAddress } from "../policy/address.ts";
 import { EXIT, Exit, type Io } from "../core/exit.ts";
 import type { Engine } from "./engine.ts";
@@ -45,12 +55,26 @@ export function listenHttp(
     policy,
     maxTextBytes: () => mcpSettings(inEffect.setup.config).maxTextBytes,
   });
-  const sessions = new HttpSessions(service, () => mcpSettings(inEffect.setup.config), systemClock);
+  // Streams are open for long: half of the connections are kept for whatever else is asked.
+  const places = new FairPlaces(() =>
+    Math.max(1, Math.floor(connectionSettings(inEffect.setup.config).maxConnections / 2))
+  );
+  const sessions = new HttpSessions(service, () => mcpSettings(inEffect.setup.config), systemClock, places);
+  const events = new EventStreams({
+    feed: engine.events,
+    places,
+    clock: systemClock,
+    mayRead: (caller) => mayStill(caller, "read", inEffect.tokens),
+  });
+  inEffect.onChange(() => events.recheck());
+  const since = new Date(systemClock.wall()).toISOString();
+  const sinceMs = systemClock.now();
   let { port } = listenerSettings(inEffect.setup.config);
   const app = makeHttpApp({
     ...engine,
     policy,
     sessions,
+    events,
     origins: () => {
       const { allowedHosts, allowedOrigins } = httpSettings(inEffect.setup.config);
       return originRules(host, port, allowedHosts, allowedOrigins);
@@ -65,6 +89,14 @@ export function listenHttp(
     },
     metrics: () =>
       metricsSettings(inEffect.setup.config).metricsEnabled ? renderMetrics(engine.metrics) : null,
+    statistics: () =>
+      metricsSettings(inEffect.setup.config).metricsEnabled
+        ? {
+          since,
+          uptime_sec: Math.round(systemClock.now() - sinceMs) / 1000,
+          ...accountOf(engine.statistics, engine.toolbox),
+        }
+        : null,
   });
   const serve = async (request: Request, { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>) => {
     await sealed;
@@ -78,6 +110,7 @@ export function listenHttp(
     ended: http.finished,
     async close(hurry) {
       await takeWhatWasSent(hurry);
+      events.closeAll();
       // The server's own shutdown waits for open streams, so they are ended too; and for clients that send half a
       // request or read no answer, so it is not waited for without end.
       const hurried = new Promise<void>((resolve) => {

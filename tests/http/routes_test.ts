@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
+import { EventFeed } from "../../src/events/event_feed.ts";
+import { EventStreams } from "../../src/http/event_streams.ts";
 import { ROUTES } from "../../src/http/routes.ts";
 import type { ToolAdmin } from "../../src/http/parts.ts";
 import type { Tokens } from "../../src/http/tokens.ts";
+import { RunStatistics } from "../../src/metrics/run_statistics.ts";
+import { FairPlaces } from "../../src/resilience/fair_places.ts";
 import { toolInformation } from "../../src/runs/describe_tool.ts";
+import { accountOf } from "../../src/runs/measure.ts";
 import { findTool } from "../../src/runs/toolbox.ts";
 import { endedWith, makeEngine } from "../support/engine.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { type Ask, makeService, type ServiceOptions, type TestService } from "../support/http.ts";
 import { keptRuns, outputOf, reportedRun, runIdOf, startedRun } from "../support/runs.ts";
 import { healthOf } from "../support/health.ts";
@@ -21,11 +27,13 @@ const CONTRACT: Readonly<Record<string, string | null>> = {
   "POST /tools/{name}/enable": "admin",
   "POST /tools/{name}/disable": "admin",
   "POST /tools/{name}/breaker/reset": "admin",
+  "GET /events": "read",
   "GET /runs": "read",
   "GET /runs/{id}": "read",
   "GET /runs/{id}/stdout": "read",
   "GET /runs/{id}/stderr": "read",
   "GET /metrics": "read",
+  "GET /stats": "read",
   "GET /config": "read",
   "GET /openapi.json": "read",
   "POST /mcp": "execute",
@@ -68,6 +76,9 @@ function fakeAdmin() {
 async function fullService(tokens?: Tokens | null, options: ServiceOptions["http"] = {}) {
   const good = tokens === undefined ? await tokensOf(ALL_TOKENS) : tokens;
   const { asked, admin } = fakeAdmin();
+  const clock = new FakeClock();
+  const nothing = new RunStatistics(() => false, () => 0);
+  const feed = new EventFeed({ clock, boot: "0123abcd" });
   const runs = keptRuns();
   const run = startedRun(1);
   runs.store.started(run);
@@ -77,6 +88,12 @@ async function fullService(tokens?: Tokens | null, options: ServiceOptions["http
       tokens: () => good,
       admin,
       metrics: () => "# HELP x y\n",
+      statistics: () => ({
+        since: "2026-01-01T00:00:00.000Z",
+        uptime_sec: 1,
+        ...accountOf(nothing, new Map()),
+      }),
+      events: new EventStreams({ feed, places: new FairPlaces(() => 4), clock, mayRead: () => true }),
       runs,
       config: () => ({ file: null, config: { server: { port: 1 } }, sources: {} }),
       health: healthOf(new Map()),
@@ -182,7 +199,9 @@ for (const path of PATHS) {
   });
 }
 
-for (const path of PATHS.filter((path) => path !== "/mcp")) {
+const WITH_HEAD = ROUTES.filter(({ withoutHead }) => !withoutHead).map(({ path }) => inPlace(path));
+
+for (const path of new Set(WITH_HEAD)) {
   Deno.test(`routes: HEAD ${path} is what GET is, without its body`, async () => {
     const route = ROUTES.find((route) => inPlace(route.path) === path)!;
     if (!(route.methods as readonly string[]).includes("GET")) return;

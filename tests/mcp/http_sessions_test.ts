@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { HttpSessions } from "../../src/mcp/http_sessions.ts";
 import { McpService } from "../../src/mcp/service.ts";
+import { FairPlaces } from "../../src/resilience/fair_places.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { flush, makeEngine } from "../support/engine.ts";
 
@@ -11,7 +12,8 @@ function makeSessions() {
   const clock = new FakeClock();
   const engine = makeEngine();
   const service = new McpService({ ...engine, policy: () => engine.policy, maxTextBytes: () => 1024 });
-  const sessions = new HttpSessions(service, () => ({ maxSessions: 4, idleMs: IDLE_MS }), clock);
+  const places = new FairPlaces(() => 3);
+  const sessions = new HttpSessions(service, () => ({ maxSessions: 4, idleMs: IDLE_MS }), clock, places);
   const send = (method: string, headers: Record<string, string>, body?: unknown, client = "token:alice") =>
     sessions.handle(
       new Request("http://127.0.0.1/mcp", {

@@ -166,6 +166,8 @@ export interface EngineOptions {
   readonly mayRun?: (client: string) => boolean;
   /** Told of runs. */
   readonly observers?: readonly RunObserver[];
+  /** Told of each request that was answered. */
+  readonly onRecord?: (answered: AnsweredRequest) => void;
   /** By tool name. */
   readonly disabled?: readonly string[];
   readonly availability?: Readonly<Record<string, Availability>>;
@@ -236,7 +238,10 @@ export function makeEngine(options: EngineOptions = {}): TestEngine {
     mayRun: options.mayRun ?? (() => true),
     lookups: { ...NO_LOOKUPS, ...options.lookups },
     enforced: options.enforced ?? (() => Promise.resolve({ tier: "basic", treeCeilings: [] })),
-    record: (answered) => void recorded.push(answered),
+    record: (answered) => {
+      recorded.push(answered);
+      options.onRecord?.(answered);
+    },
     observers: options.observers ?? [],
     clock,
   });

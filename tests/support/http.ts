@@ -6,6 +6,7 @@ import { originRules } from "../../src/http/origin_check.ts";
 import { routesOf } from "../../src/http/routes.ts";
 import { HttpSessions } from "../../src/mcp/http_sessions.ts";
 import { McpService } from "../../src/mcp/service.ts";
+import { FairPlaces } from "../../src/resilience/fair_places.ts";
 import { type EngineOptions, makeEngine, type TestEngine } from "./engine.ts";
 import { AnswerCheck } from "./answers.ts";
 import { NEVER_LIMITED } from "./tokens.ts";
@@ -48,7 +49,8 @@ function checkFor(parts: OptionalParts): AnswerCheck {
 export function makeService(options: ServiceOptions = {}): TestService {
   const engine = makeEngine(options);
   const service = new McpService({ ...engine, policy: () => engine.policy, maxTextBytes: () => 4096 });
-  const sessions = new HttpSessions(service, () => ({ maxSessions: 4, idleMs: 60_000 }), engine.clock);
+  const limits = { maxSessions: 4, idleMs: 60_000 };
+  const sessions = new HttpSessions(service, () => limits, engine.clock, new FairPlaces(() => 4));
   const rules = originRules("127.0.0.1", 8080, ["lab.example:8080"], ["https://page.example"]);
   const described = checkFor(options.http ?? {});
   const app = makeHttpApp({

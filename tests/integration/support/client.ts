@@ -69,9 +69,13 @@ export async function connectTo(
 }
 
 /** Connects over Streamable HTTP to a server that runs, with these headers. */
-export async function connectAs(url: string, headers: Readonly<Record<string, string>>): Promise<Connected> {
+export async function connectAs(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  capabilities: Capabilities = {},
+): Promise<Connected> {
   const transport = new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { requestInit: { headers } });
-  return await connected(transport, () => Promise.resolve(), {});
+  return await connected(transport, () => Promise.resolve(), capabilities);
 }
 
 async function connected(
