@@ -4,6 +4,7 @@
  *
  * @module
  */
+import "./quiet_thread.ts";
 import { type FromProber, isToProber, type Service } from "./prober_protocol.ts";
 import { askService } from "./service_probe.ts";
 

@@ -16,10 +16,11 @@ const LAST_WORD_MS = 100;
 /** Asks checks. Those that have not answered in time are remembered until they do. */
 export class Checkups {
   readonly #clock: Clock;
-  /** When those began that still go on, by name: a check that is made anew, by a reload, has its name still. */
-  readonly #going = new Map<string, number>();
-  /** Ends what goes on, because nobody wants to know any more. */
-  readonly #abandon = new Set<() => void>();
+  /**
+   * Those that still go on, by name: a check that is made anew, by a reload, has its name still. `abandon` ends the
+   * waiting for it, if there is any.
+   */
+  readonly #going = new Map<string, { readonly startedMs: number; readonly abandon: () => void }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,7 +28,7 @@ export class Checkups {
 
   /** Ends the waiting for all that goes on now. */
   abandonAll(): void {
-    for (const abandon of [...this.#abandon]) abandon();
+    for (const { abandon } of this.#going.values()) abandon();
   }
 
   /**
@@ -39,21 +40,21 @@ export class Checkups {
     const { name, priority } = check;
     const startedMs = this.#clock.now();
     const takenMs = () => this.#clock.now() - startedMs;
-    const since = this.#going.get(name);
+    const since = this.#going.get(name)?.startedMs;
     if (since !== undefined) {
       const message = `timed out: it has not answered for ${
         inSeconds(startedMs - since)
       } s, and is not asked again`;
       return resultOf({ status: "unhealthy", message }, startedMs - since, priority);
     }
-    this.#going.set(name, startedMs);
     const controller = new AbortController();
+    const late = this.#late(timeoutMs, controller);
+    this.#going.set(name, { startedMs, abandon: late.abandon });
     const answer = (async () => await check.check(controller.signal))();
     const settled = answer.then(
       (outcome) => ({ outcome }),
       (error: unknown) => ({ error }),
     ).finally(() => this.#going.delete(name));
-    const late = this.#late(timeoutMs, controller);
     const first = await Promise.race([settled, late.promise]);
     late.cancel();
     if (first !== null && "outcome" in first) return resultOf(first.outcome, takenMs(), priority);
@@ -78,12 +79,7 @@ export class Checkups {
       cancelTimer();
       resolve(null);
     };
-    this.#abandon.add(abandon);
-    const cancel = () => {
-      cancelTimer();
-      this.#abandon.delete(abandon);
-    };
-    return { promise, cancel };
+    return { promise, abandon, cancel: () => cancelTimer() };
   }
 }
 

@@ -108,7 +108,6 @@ export class HealthMonitor {
 
   async #run(): Promise<HealthRound> {
     const { checks, settings, clock } = this.#options;
-    this.#cancelTimer();
     const { timeoutMs } = settings();
     const asked = new Map<string, HealthCheck>();
     // One that was stopped asks nobody any more.

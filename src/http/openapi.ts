@@ -15,6 +15,7 @@ import { VERSION } from "../core/version.ts";
 import { healthAnswerSchema } from "../health/summary_schema.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
 import { runRecordSchema, runSummarySchema } from "../runs/run_summary.ts";
+import { statisticsSchema } from "../runs/statistics_schema.ts";
 import { breakerInformationSchema, toolInformationSchema } from "../runs/tool_schema.ts";
 import type { AnswerHeader, Method, Route, RouteAnswer } from "./route.ts";
 import { emptySchema, problemSchema, runListSchema, toolListSchema } from "./schemas.ts";
@@ -35,6 +36,7 @@ const NAMED: ReadonlyMap<z.ZodType, string> = new Map<z.ZodType, string>([
   [runRecordSchema, "Run"],
   [configDescriptionSchema, "Configuration"],
   [healthAnswerSchema, "Health"],
+  [statisticsSchema, "Statistics"],
   [emptySchema, "Nothing"],
 ]);
 
@@ -149,7 +151,9 @@ function pathParameters({ path }: Route): Json[] {
 
 function queryParameters({ query }: Route): Json[] {
   if (query === undefined || query === "ignored") return [];
-  const { properties = {} } = jsonSchemaOf(query) as { properties?: Readonly<Record<string, JsonSchema>> };
+  const { properties = {} } = jsonSchemaOf(query) as {
+    properties?: Readonly<Record<string, JsonSchema>>;
+  };
   // What is missing in an empty one; a value that is there by default is not.
   const required = new Set(query.safeParse({}).error?.issues.map(({ path }) => path[0]));
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({

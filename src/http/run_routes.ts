@@ -92,7 +92,7 @@ function choose(
 export async function showRun(context: Context, parts: HttpParts): Promise<Response> {
   const id = idIn(context);
   const store = await storeOf(parts);
-  const run = RUN_ID.test(id) ? store.find(id) : null;
+  const run = store.find(id);
   const record = run === null ? null : await store.record(run);
   return record === null ? noRun(id) : json(record);
 }
@@ -102,7 +102,7 @@ export function showOutput(stream: StreamName) {
   return async (context: Context, parts: HttpParts): Promise<Response> => {
     const id = idIn(context);
     const store = await storeOf(parts);
-    const run = RUN_ID.test(id) ? store.find(id) : null;
+    const run = store.find(id);
     if (run === null) return noRun(id);
     const { headers: asked, method } = context.req.raw;
     const length = lengthOf(run, stream);

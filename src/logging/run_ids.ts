@@ -22,6 +22,7 @@ export function noteRun(runId: string, correlationId: string): void {
 export function withCorrelation(properties: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { run_id: runId, ...rest } = properties;
   const correlationId = typeof runId === "string" ? correlationIds.get(runId) : undefined;
-  if (correlationId === undefined || "correlation_id" in rest) return { ...properties };
+  if (correlationId === undefined) return { ...properties };
+  // What the line says itself stays.
   return { run_id: runId, correlation_id: correlationId, ...rest };
 }

@@ -59,11 +59,15 @@ Deno.test("compartment: output is kept by stream and told as it comes", async ()
   using opened = open();
   const order = orderOf();
   const seen: string[] = [];
+  const all: Uint8Array[] = [];
   const execution = opened.compartment.run(
     order,
     "/",
     never,
-    (stream, bytes) => seen.push(stream + text(bytes)),
+    (stream, bytes, soFar) => {
+      seen.push(stream + text(bytes));
+      all.push(soFar);
+    },
   );
   const { inside } = opened.warden;
   await inside.takeOrder();
@@ -75,6 +79,8 @@ Deno.test("compartment: output is kept by stream and told as it comes", async ()
   assert(done.status === "ended");
   assert.deepEqual([text(done.output.stdout), text(done.output.stderr)], ["onetwo", "bad"]);
   assert.deepEqual(seen, ["stdoutone", "stderrbad", "stdouttwo"]);
+  // A view of all so far, which later output has left as it was.
+  assert.deepEqual(all.map(text), ["one", "bad", "onetwo"]);
 });
 
 Deno.test("compartment: what did not start is said not to have started, and the warden is told that it is over", async () => {

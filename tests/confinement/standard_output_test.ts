@@ -23,7 +23,10 @@ Deno.test("standard output: a worker writes nothing there, whatever it tries, an
     assert(lines.length > 0, `${mark} is not told of: ${stderr}`);
     for (const line of lines) assert(line.startsWith("bulkhead: kept from standard output: "), line);
   }
-  // deno-lint-ignore no-control-regex
+  for (const text of ["long: yyy", "bytes:zzz"]) {
+    const line = stderr.split("\n").find((line) => line.includes(text));
+    assert(line !== undefined && line.length < 1100, `${text}: ${line?.length}`);
+  }
   assert.doesNotMatch(stderr, /[^\n\u0020-\u007e]/);
 });
 

@@ -1,6 +1,6 @@
 import { reset } from "@logtape/logtape";
 import assert from "node:assert/strict";
-import type { CheckOutcome } from "../../src/health/check.ts";
+import type { CheckOutcome, Priority } from "../../src/health/check.ts";
 import { ServerHealth } from "../../src/health/server_health.ts";
 import { setUpLogging } from "../../src/logging/setup.ts";
 import { Registry } from "../../src/metrics/registry.ts";
@@ -13,6 +13,7 @@ function setUp() {
   const metrics = new Registry();
   const held = {
     own: { status: "healthy", message: "fine" } as CheckOutcome,
+    priority: "important" as Priority,
     limits: { intervalMs: 5000, timeoutMs: 1000, cpuThreshold: 80, memoryThreshold: 80, diskThreshold: 80 },
   };
   const health = new ServerHealth({
@@ -31,7 +32,7 @@ function setUp() {
         }),
     },
     settings: () => held.limits,
-    ownChecks: () => [steady("lab_dns", () => held.own, "important")],
+    ownChecks: () => [steady("lab_dns", () => held.own, held.priority)],
     metrics,
     clock,
   });

@@ -105,6 +105,7 @@ Deno.test("openapi: the answers to a run are those of the table of outcomes", ()
   assert.deepEqual(requestBody.content["application/json"].schema, {
     $ref: "#/components/schemas/RunRequest",
   });
+  assert.equal(whole.paths["/tools/{name}/enable"].post.requestBody.required, false);
   for (const status of [429, 503]) assert("retry-after" in responses[status].headers);
 });
 

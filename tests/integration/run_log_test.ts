@@ -1,7 +1,11 @@
 /** What the log has of runs: every line by both ids, and as much as its level, which may change, says. */
 import assert from "node:assert/strict";
+import { BINARY } from "./support/bulkhead.ts";
 import { ChangingServer, linesOf, type LogLine, standIn, until } from "./support/reloading.ts";
 import { TestFolder } from "./support/programs.ts";
+
+/** Its programs are stand-ins, which the executable may not start. */
+const options = { ignore: BINARY !== null };
 
 /** One run after the other, of every kind; the correlation ids are the names of what is to come of them. */
 const REQUESTS:
@@ -35,7 +39,7 @@ function standIns(folder: TestFolder): void {
   standIn(folder, "bad", "echo bad >&2; exit 3");
   standIn(folder, "slow", "exec sleep 30", "helpers: [sleep]");
   standIn(folder, "dying", "kill -9 $$");
-  standIn(folder, "leaving", "sleep 30 >/dev/null 2>&1 & echo left", "helpers: [sleep]");
+  standIn(folder, "leaving", "sleep 30 >/dev/null 2>&1 & sleep 0.3; echo left", "helpers: [sleep]");
   standIn(folder, "intruding", "echo in", "intrusive: true");
   standIn(folder, "off", "echo off");
   standIn(folder, "breaking", "exit 1", "breaker: { failure_threshold: 1 }");
@@ -49,70 +53,77 @@ function about(lines: readonly LogLine[], text: string): LogLine[] {
   return lines.filter((line) => JSON.stringify(line).includes(text));
 }
 
-Deno.test("log: each line of a run has its id and its correlation id, each line before it the latter", async () => {
-  using folder = new TestFolder();
-  standIns(folder);
-  folder.write("tokens", `runner read,execute ${SECRET}\n`, 0o600);
-  await using server = await ChangingServer.start(folder, CONFIG);
-  server.headers = { authorization: `Bearer ${SECRET}` };
-  const runs = new Map<string, string>();
-  for (const [id, tool, body, status] of REQUESTS) {
-    const answer = await server.execute(tool, { ...body, correlation_id: id });
-    assert.equal(answer.status, status, `${id}: ${JSON.stringify(answer.body)}`);
-    assert.equal(answer.body.correlation_id, id);
-    if (status === 200) runs.set(id, answer.body.run_id);
-  }
-  // One that its client gives up.
-  const leave = new AbortController();
-  const body = JSON.stringify({ correlation_id: "cancelled" });
-  const headers = { "content-type": "application/json", ...server.headers };
-  const url = `${server.server.url}/tools/slow/execute`;
-  const given = fetch(url, { method: "POST", headers, body, signal: leave.signal }).catch(() => null);
-  const log = () => linesOf(server.server.log());
-  const said = (id: string, message: string) =>
-    log().find((line) => line.correlation_id === id && line.message === message);
-  await until("the run that is cancelled", () => said("cancelled", "run started") !== undefined);
-  leave.abort();
-  await given;
-  await until("its end", () => said("cancelled", "run ended") !== undefined);
-  runs.set("cancelled", said("cancelled", "run ended")!.run_id);
-  await until("what was left", () => said("left-behind", "ended what a run had left running") !== undefined);
-  const refused = await fetch(`${server.server.url}/tools`, {
-    headers: { authorization: `Bearer x${SECRET}` },
-  });
-  const { correlation_id: wrongToken } = await refused.json();
-  const lines = log();
-
-  for (const [id, runId] of runs) {
-    const ofRun = about(lines, runId);
-    const ids = new Set(ofRun.map((line) => `${line.run_id} ${line.correlation_id}`));
-    assert.deepEqual([...ids], [`${runId} ${id}`], JSON.stringify(ofRun));
-    const messages = ofRun.map(({ message }) => message);
-    for (const message of ["run started", "arguments", "run ended"]) {
-      assert(messages.includes(message), `${id} has no line "${message}"`);
+Deno.test(
+  "log: each line of a run has its id and its correlation id, each line before it the latter",
+  options,
+  async () => {
+    using folder = new TestFolder();
+    standIns(folder);
+    folder.write("tokens", `runner read,execute ${SECRET}\n`, 0o600);
+    await using server = await ChangingServer.start(folder, CONFIG);
+    server.headers = { authorization: `Bearer ${SECRET}` };
+    const runs = new Map<string, string>();
+    for (const [id, tool, body, status] of REQUESTS) {
+      const answer = await server.execute(tool, { ...body, correlation_id: id });
+      assert.equal(answer.status, status, `${id}: ${JSON.stringify(answer.body)}`);
+      assert.equal(answer.body.correlation_id, id);
+      if (status === 200) runs.set(id, answer.body.run_id);
     }
-    // From its start on, each line by the one has the other.
-    const ofId = byId(lines, id);
-    const start = ofId.findIndex(({ message }) => message === "run started");
-    for (const line of ofId.slice(start)) assert.equal(line.run_id, runId, JSON.stringify(line));
-  }
-  for (const [id, , , status] of REQUESTS) {
-    if (status === 200) continue;
-    const ofId = byId(lines, id);
-    assert.deepEqual(ofId.map(({ message, run_id }) => [message, run_id]), [["run refused", undefined]]);
-  }
-  assert(said("approved", "intrusive run approved") !== undefined);
-  assert.deepEqual(about(lines, wrongToken).map(({ message }) => message), ["wrong token"]);
-  // Nothing about a run is without: not by whoever speaks of runs, and not by whoever names a tool but to say how it is.
-  const nameless = lines.filter((line) =>
-    line.correlation_id === undefined &&
-    (line.logger === "bulkhead.runs" || line.run_id !== undefined ||
-      (line.tool !== undefined && !["bulkhead.tools", "bulkhead.server"].includes(line.logger)))
-  );
-  assert.deepEqual(nameless, []);
-});
+    // One that its client gives up.
+    const leave = new AbortController();
+    const body = JSON.stringify({ correlation_id: "cancelled" });
+    const headers = { "content-type": "application/json", ...server.headers };
+    const url = `${server.server.url}/tools/slow/execute`;
+    const given = fetch(url, { method: "POST", headers, body, signal: leave.signal }).catch(() => null);
+    const log = () => linesOf(server.server.log());
+    const said = (id: string, message: string) =>
+      log().find((line) => line.correlation_id === id && line.message === message);
+    await until("the run that is cancelled", () => said("cancelled", "run started") !== undefined);
+    leave.abort();
+    await given;
+    await until("its end", () => said("cancelled", "run ended") !== undefined);
+    runs.set("cancelled", said("cancelled", "run ended")!.run_id);
+    await until(
+      "what was left",
+      () => said("left-behind", "ended what a run had left running") !== undefined,
+    );
+    const refused = await fetch(`${server.server.url}/tools`, {
+      headers: { authorization: `Bearer x${SECRET}` },
+    });
+    const { correlation_id: wrongToken } = await refused.json();
+    const lines = log();
 
-Deno.test("log: its level and its format follow SIGHUP, in the middle of everything", async () => {
+    for (const [id, runId] of runs) {
+      const ofRun = about(lines, runId);
+      const ids = new Set(ofRun.map((line) => `${line.run_id} ${line.correlation_id}`));
+      assert.deepEqual([...ids], [`${runId} ${id}`], JSON.stringify(ofRun));
+      const messages = ofRun.map(({ message }) => message);
+      for (const message of ["run started", "arguments", "run ended"]) {
+        assert(messages.includes(message), `${id} has no line "${message}"`);
+      }
+      // From its start on, each line by the one has the other.
+      const ofId = byId(lines, id);
+      const start = ofId.findIndex(({ message }) => message === "run started");
+      for (const line of ofId.slice(start)) assert.equal(line.run_id, runId, JSON.stringify(line));
+    }
+    for (const [id, , , status] of REQUESTS) {
+      if (status === 200) continue;
+      const ofId = byId(lines, id);
+      assert.deepEqual(ofId.map(({ message, run_id }) => [message, run_id]), [["run refused", undefined]]);
+    }
+    assert(said("approved", "intrusive run approved") !== undefined);
+    assert.deepEqual(about(lines, wrongToken).map(({ message }) => message), ["wrong token"]);
+    // Nothing about a run is without: not by whoever speaks of runs, and not by whoever names a tool but to say how it is.
+    const nameless = lines.filter((line) =>
+      line.correlation_id === undefined &&
+      (line.logger === "bulkhead.runs" || line.run_id !== undefined ||
+        (line.tool !== undefined && !["bulkhead.tools", "bulkhead.server"].includes(line.logger)))
+    );
+    assert.deepEqual(nameless, []);
+  },
+);
+
+Deno.test("log: its level and its format follow SIGHUP, in the middle of everything", options, async () => {
   using folder = new TestFolder();
   standIn(folder, "good", "echo good");
   folder.write("log/.keep", "");

@@ -1,7 +1,10 @@
 /** Nothing but the protocol is on standard output of a server over stdio, whatever a library does. */
 import assert from "node:assert/strict";
 import { marksOf } from "../support/stray_writes.ts";
-import { environment, printedFlags, ROOT } from "./support/bulkhead.ts";
+import { BINARY, environment, printedFlags, ROOT } from "./support/bulkhead.ts";
+
+/** The library is built into no executable. */
+const options = { ignore: BINARY !== null };
 
 const INITIALIZE = {
   jsonrpc: "2.0",
@@ -39,7 +42,7 @@ async function readUntil(
   return text;
 }
 
-Deno.test("stdio: each line of standard output is JSON-RPC, whatever a library does", async () => {
+Deno.test("stdio: each line of standard output is JSON-RPC, whatever a library does", options, async () => {
   const child = await start(["serve", "--log-level", "info"]);
   const [out, log] = [child.stdout.getReader(), child.stderr.getReader()];
   const logged = readUntil(log, () => false);
@@ -60,7 +63,10 @@ Deno.test("stdio: each line of standard output is JSON-RPC, whatever a library d
   const lines = text.split("\n").filter((line) => line !== "");
   assert.deepEqual(lines.map((line) => JSON.parse(line).jsonrpc), ["2.0", "2.0", "2.0"], text);
   assert.deepEqual(lines.map((line) => JSON.parse(line).id), [1, 2, 3]);
-  for (const mark of marksOf("loading")) assert(err.includes(mark), `${mark} is not told of`);
+  const questions = ["alert", "confirm", "prompt"].map((way) => `stray:loading:${way}:`);
+  for (const mark of [...marksOf("loading"), ...questions]) {
+    assert(err.includes(mark), `${mark} is not told of`);
+  }
   const told = err.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line))
     .filter(({ message }) => message === "something was kept from standard output");
   for (const mark of marksOf("later")) {
@@ -71,12 +77,16 @@ Deno.test("stdio: each line of standard output is JSON-RPC, whatever a library d
   assert.doesNotMatch(err, /[\u0000-\u0009\u000b-\u001f]/);
 });
 
-Deno.test("stdio: what a command other than serve prints is its own, and serve still prints its help", async () => {
-  const child = await start(["serve", "--help"]);
-  await child.stdin.close();
-  const { code, stdout } = await child.output();
-  const text = new TextDecoder().decode(stdout);
-  assert.equal(code, 0);
-  assert.match(text, /--transport/);
-  assert.doesNotMatch(text, /stray/);
-});
+Deno.test(
+  "stdio: what a command other than serve prints is its own, and serve still prints its help",
+  options,
+  async () => {
+    const child = await start(["serve", "--help"]);
+    await child.stdin.close();
+    const { code, stdout } = await child.output();
+    const text = new TextDecoder().decode(stdout);
+    assert.equal(code, 0);
+    assert.match(text, /--transport/);
+    assert.doesNotMatch(text, /stray/);
+  },
+);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { loadCatalog } from "../../src/catalog/load.ts";
 import { resolveTool } from "../../src/catalog/tool.ts";
+import { runResultSchema } from "../../src/core/result.ts";
 import { NOTHING_KNOWN, withFile } from "../../src/policy/facts.ts";
 import { TargetPolicy } from "../../src/policy/target_policy.ts";
 import {
@@ -309,4 +310,11 @@ Deno.test("information: who switched a tool off decides how it is switched on ag
     "it was switched off",
     "A person may switch it on again: POST /tools/probe/enable.",
   ]);
+});
+
+Deno.test("output schema: the fields of a result need no words; those of a parser have theirs", async () => {
+  const plain = JSON.stringify(await outputSchema(toolOf()));
+  assert.doesNotMatch(plain, /"description"/);
+  const { anyOf: [result] } = await outputSchema(toolOf()) as { anyOf: [{ required: string[] }] };
+  assert.deepEqual(result.required, Object.keys(runResultSchema.shape));
 });

@@ -9,10 +9,12 @@ import { outputOf, reportedRun, runIdOf, startedRun } from "../support/runs.ts";
 /** A shelf that knows what is on it. */
 class CountedShelf extends MemoryShelf {
   readonly there = new Map<string, ShelvedRun>();
+  puts = 0;
 
   override put(id: string, run: ShelvedRun): void {
     assert.equal(this.there.has(id), false, "a run was put there twice");
     this.there.set(id, run);
+    this.puts++;
     super.put(id, run);
   }
 
@@ -168,7 +170,16 @@ Deno.test("run store: keep 0 keeps none, and what goes on is seen all the same",
   store.started(startedRun(1));
   assert.deepEqual(ids(), [1]);
   end(startedRun(1));
-  assert.deepEqual([ids(), shelf.there.size], [[], 0]);
+  assert.deepEqual([ids(), shelf.there.size, shelf.puts], [[], 0, 0]);
+});
+
+Deno.test("run store: what fits to the byte is kept", () => {
+  const { store, add, ids } = makeStore({ maxBytes: sizeOf(1, 100) + sizeOf(2, 50) });
+  add(1, outputOf("x".repeat(100)));
+  add(2, outputOf("x".repeat(50)));
+  assert.deepEqual([ids(), store.kept.bytes], [[2, 1], sizeOf(1, 100) + sizeOf(2, 50)]);
+  add(3, outputOf("x".repeat(1)));
+  assert.deepEqual(ids(), [3, 2]);
 });
 
 Deno.test("run store: a run that ends late is as new as when it ended, and stands where it began", () => {
@@ -196,7 +207,7 @@ Deno.test("run store: what a result says is what it said, its texts made of the 
   const { store, end } = makeStore();
   const run = startedRun(1);
   const changes = { parsed: { hosts: ["a"] }, metadata: { confinement: "kernel" }, stdout_bytes: 99 };
-  const output = outputOf(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61, 0xff), "é".repeat(MAX_READ_BYTES));
+  const output = outputOf(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61, 0xff), "x" + "é".repeat(MAX_READ_BYTES));
   const { result } = reportedRun(run, output, changes);
   store.started(run);
   end(run, output, changes);
@@ -240,7 +251,7 @@ Deno.test("run store: a run that goes on says how long it has, and nothing that 
 
 Deno.test("run store: runs of an earlier server come before its own, and go before them", () => {
   const earlier = makeStore({ keep: 10 });
-  for (const number of [5, 2, 9]) {
+  for (const number of [9, 5, 2]) {
     earlier.clock.advance(1);
     earlier.add(number);
   }
@@ -255,8 +266,8 @@ Deno.test("run store: runs of an earlier server come before its own, and go befo
   assert.equal(store.kept.bytes, [9, 5, 2, 4].reduce((sum, number) => sum + sizeOf(number, 0), 0));
   held.settings = { keep: 2, maxBytes: 1_000_000 };
   store.refresh();
-  // They ended in the order 5, 2, 9.
-  assert.deepEqual(ids(), [4, 3, 9]);
+  // Of those, 9 ended first and 2 last.
+  assert.deepEqual(ids(), [4, 3, 2]);
 });
 
 Deno.test("run store: what turns out to be lost is gone", async () => {

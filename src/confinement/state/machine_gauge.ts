@@ -39,13 +39,30 @@ export async function readMachine(folder: string): Promise<MachineReading> {
 
 async function readProcessors(): Promise<ProcessorTimes> {
   const { cpus } = await import("node:os");
-  const times = cpus().map(({ times }) => times);
-  if (times.length === 0) throw new Error("none is told of");
+  return totalOf(cpus().map(({ times }) => times));
+}
+
+/** What one processor has done since the machine was started, in milliseconds, as Node tells it. */
+interface NodeTimes {
+  readonly user: number;
+  readonly nice: number;
+  readonly sys: number;
+  readonly irq: number;
+  readonly idle: number;
+}
+
+/**
+ * The times of all processors together.
+ *
+ * @throws {Error} when there is none
+ */
+export function totalOf(processors: readonly NodeTimes[]): ProcessorTimes {
+  if (processors.length === 0) throw new Error("none is told of");
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   return {
     // Programs run with the least priority, which counts as `nice`: they are busy all the same.
-    busyMs: sum(times.map(({ user, nice, sys, irq }) => user + nice + sys + irq)),
-    idleMs: sum(times.map(({ idle }) => idle)),
+    busyMs: sum(processors.map(({ user, nice, sys, irq }) => user + nice + sys + irq)),
+    idleMs: sum(processors.map(({ idle }) => idle)),
   };
 }
 
@@ -56,7 +73,21 @@ function readMemory(): MemoryReading {
 
 async function readDisk(folder: string): Promise<DiskReading> {
   const { statfs } = await import("node:fs/promises");
-  const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(folder);
+  return diskOf(await statfs(folder));
+}
+
+/** A file system, as statfs(2) has it: in blocks of `bsize` bytes, and numbers of files. */
+interface NodeDisk {
+  readonly bsize: number;
+  readonly blocks: number;
+  readonly bfree: number;
+  readonly bavail: number;
+  readonly files: number;
+  readonly ffree: number;
+}
+
+/** The same in bytes. */
+export function diskOf({ bsize, blocks, bfree, bavail, files, ffree }: NodeDisk): DiskReading {
   return {
     totalBytes: blocks * bsize,
     freeBytes: bfree * bsize,

@@ -8,6 +8,9 @@ import { systemIo } from "../../../src/server/system.ts";
 import { writeEverywhere } from "../../support/stray_writes.ts";
 
 await writeEverywhere("loading");
+alert("stray:loading:alert:");
+confirm("stray:loading:confirm:");
+prompt("stray:loading:prompt:");
 setInterval(() => void writeEverywhere("later"), 100);
 
 Deno.exit(await main(Deno.args, systemIo));
