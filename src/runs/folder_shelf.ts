@@ -86,7 +86,7 @@ export class FolderShelf implements RunShelf {
         if (!this.#waiting.has(id)) this.#removeFiles([id]);
       } catch (error) {
         // One that was removed meanwhile is missed by nobody.
-        this.#lose(id, (error as Error).message);
+        if (this.#waiting.has(id)) this.#lose(id, (error as Error).message);
       }
       this.#take(id);
     }
