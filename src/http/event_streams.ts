@@ -6,7 +6,8 @@
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
 import { type EventType, heartbeatFrame, retryFrame } from "../events/event.ts";
-import type { EventFeed, EventReader } from "../events/event_feed.ts";
+import type { EventFeed } from "../events/event_feed.ts";
+import type { EventReader } from "../events/event_reader.ts";
 import type { FairPlaces, Place } from "../resilience/fair_places.ts";
 
 /** How often every stream is written to, in milliseconds: proxies end silent ones, and writing shows who is gone. */

@@ -5,7 +5,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { EVENT_TYPES, type EventType } from "../../src/events/event.ts";
-import { EventFeed, type EventReader } from "../../src/events/event_feed.ts";
+import { EventFeed } from "../../src/events/event_feed.ts";
+import type { EventReader } from "../../src/events/event_reader.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 const BOOT = "0123abcd";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { EventType } from "../../src/events/event.ts";
-import { EventFeed, type EventReader, FEED_LIMITS } from "../../src/events/event_feed.ts";
+import { EventFeed, FEED_LIMITS } from "../../src/events/event_feed.ts";
+import type { EventReader } from "../../src/events/event_reader.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 const BOOT = "0123abcd";

@@ -196,7 +196,8 @@ Deno.test("streams are bounded by half of the connections, those of MCP included
     return status === 200;
   });
   await server.configure(config.replace("9", "6"));
-  assert.equal((await fetch(`${url}/mcp`, { headers: session })).status, 503);
+  const beyond = await fetch(`${url}/mcp`, { headers: session });
+  assert.deepEqual([beyond.status, (await beyond.json()).error.code], [503, -32000]);
   for (const reader of readers) await reader.leave();
 });
 

@@ -196,3 +196,33 @@ Deno.test("closing: no session is opened, or found, any more", async () => {
   assert.equal((await send("GET", session)).status, 404);
   assert.equal(sessions.size, 0);
 });
+
+Deno.test("streams have places that are bounded, given back, and shared between callers", async () => {
+  const { sessions, send, open } = makeSessions();
+  const alices = [await open(), await open(), await open()];
+  const streams = [];
+  for (const session of alices) streams.push(await send("GET", session));
+  assert.deepEqual(streams.map(({ status }) => status), [200, 200, 200]);
+  // A second stream of a session is refused by the transport, and takes no place.
+  await streams[2]!.body!.cancel();
+  assert.equal((await send("GET", alices[1]!)).status, 409);
+  streams[2] = await send("GET", alices[2]!);
+  assert.equal(streams[2].status, 200);
+  const bob = await open("token:bob");
+  const bobs = await send("GET", bob, undefined, "token:bob");
+  assert.equal(bobs.status, 200);
+  assert.equal(await streams[0]!.text(), "", "the oldest has ended in order");
+  const again = await send("GET", alices[0]!);
+  assert.equal(again.status, 503);
+  assert.match(again.headers.get("retry-after")!, /^[1-9]\d*$/);
+  assert.match((await again.json()).error.message, /As many streams are open/);
+  // The session is as good as before.
+  const ping = await send("POST", alices[0]!, { jsonrpc: "2.0", id: 7, method: "ping" });
+  assert.equal(ping.status, 200);
+  await ping.text();
+  await bobs.body!.cancel();
+  const [now] = [await send("GET", alices[0]!)];
+  assert.equal(now.status, 200);
+  await sessions.closeAll();
+  assert.deepEqual(await Promise.all([streams[1]!, streams[2]!, now].map((one) => one.text())), ["", "", ""]);
+});

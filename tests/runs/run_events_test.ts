@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { EventFeed, type EventReader } from "../../src/events/event_feed.ts";
+import { EventFeed } from "../../src/events/event_feed.ts";
+import type { EventReader } from "../../src/events/event_reader.ts";
 import { RunEvents } from "../../src/runs/run_events.ts";
 import { endedWith, type EngineOptions, flush, makeEngine, resultIn } from "../support/engine.ts";
 

@@ -62,3 +62,14 @@ Deno.test("in effect: a rate that is raised is felt at once", () => {
   clock.advance(10);
   assert.equal(take(), true);
 });
+
+Deno.test("in effect: whoever wants to hear of a change is told when it is in effect, tokens alone included", async () => {
+  const same = setup("");
+  const inEffect = new InEffect(same, null, new FakeClock());
+  const seen: unknown[] = [];
+  inEffect.onChange(() => seen.push(inEffect.tokens));
+  const tokens = await tokensOf({ a: ["read"] });
+  inEffect.replace(same, tokens);
+  inEffect.replace(setup("tools: { max_concurrency: 1 }"), null);
+  assert.deepEqual(seen, [tokens, null]);
+});
