@@ -188,6 +188,7 @@ export class KeptConnection {
   #sinceMs: number;
   #hadRequest = false;
   #isSpent = false;
+  #endsItself = false;
   #isGone = false;
 
   constructor(peer: string, close: () => void, clock: Clock, onGone: (connection: KeptConnection) => void) {
@@ -226,6 +227,16 @@ export class KeptConnection {
     });
     this.#requests.add(request);
     return request;
+  }
+
+  /** The answer says that it is the last: the connection ends with it, when the client has taken it. */
+  endsItself(): void {
+    this.#endsItself = true;
+  }
+
+  /** Whether it has been waiting for so long, in milliseconds, and will not end by itself. */
+  isQuietFor(quietMs: number): boolean {
+    return this.phase === "waiting" && !this.#endsItself && this.#clock.now() - this.sinceMs >= quietMs;
   }
 
   /** Closes it from this side. */
