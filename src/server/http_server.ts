@@ -28,6 +28,8 @@ export interface HttpServerParts {
 const MAX_REFUSALS = 16;
 /** How long a client that is refused may take to read that, in milliseconds. */
 const REFUSAL_MS = 1_000;
+/** How often it is looked whether there is room for the next connection by now, before it is decided. */
+const MAX_ROOM_LOOKS = 15;
 /** How long accepting pauses after it has failed, in milliseconds: twice as long each time, up to the most. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1_000;
@@ -93,8 +95,9 @@ export class HttpServer {
         const connection = await listener.accept();
         pauseMs = FIRST_PAUSE_MS;
         // Others wait meanwhile where the system keeps them.
-        const { roomInMs } = keeper;
-        if (roomInMs > 0) await this.#pause(roomInMs);
+        for (let looks = 0, ms; looks < MAX_ROOM_LOOKS && (ms = keeper.roomInMs) > 0; looks++) {
+          await this.#pause(ms);
+        }
         this.#take(connection);
       } catch (error) {
         if (this.#isClosing || error instanceof Deno.errors.BadResource) return;

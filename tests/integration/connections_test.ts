@@ -68,7 +68,11 @@ for (
         "POST /tools/quick/execute HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n" +
           "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
       );
-      assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*"outcome":"success"/, `call ${call}: ${server.log()}`);
+      assert.match(
+        answer,
+        /^HTTP\/1\.1 200 [\s\S]*"outcome":"success"/,
+        `call ${call}: <<${answer}>> ${server.log()}`,
+      );
     }
     assert.ok(await metric(server, "bulkhead_http_connections") <= 100);
     assert.ok(await metric(server, "bulkhead_http_connections_closed_total") > 0);
@@ -123,7 +127,11 @@ Deno.test(
           "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
       );
       if (hasKernel) {
-        assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*"outcome":"success"/, `call ${call}: ${server.log()}`);
+        assert.match(
+          answer,
+          /^HTTP\/1\.1 200 [\s\S]*"outcome":"success"/,
+          `call ${call}: <<${answer}>> ${server.log()}`,
+        );
       }
     }
     if (hasKernel) {

@@ -113,7 +113,10 @@ Deno.test("http server: running out of files is no end; it makes room, pauses ev
   const { come, isAccepting, clock, events, keeper } = setUp();
   come(playedConnection().connection);
   await flush();
-  clock.advance(1_000);
+  for (let past = 0; past < 100; past += 20) {
+    clock.advance(20);
+    void keeper.roomInMs;
+  }
   for (const [index, pauseMs] of [50, 100, 200, 400, 800, 1_000, 1_000].entries()) {
     const error = index % 2 === 0
       ? Object.assign(new Error("Too many open files"), { code: "EMFILE" })
@@ -189,10 +192,12 @@ Deno.test("http server: one more waits until another may make room for it", asyn
   const next = playedConnection();
   come(next.connection);
   await flush();
-  clock.advance(99);
-  await flush();
-  assert.deepEqual([served.length, next.done, events], [1, [], []]);
-  clock.advance(1);
+  for (let past = 0; past < 80; past += 20) {
+    clock.advance(20);
+    await flush();
+    assert.deepEqual([served.length, next.done, events], [1, [], []]);
+  }
+  clock.advance(20);
   await flush();
   assert.deepEqual([served.length, served[0]!.calls, events], [2, ["close"], ["room"]]);
 });
