@@ -36,11 +36,6 @@ export const FAULTS: Readonly<Record<number, string>> = {
   27: "queues without bound, and places that are never given back",
 };
 
-/** Faults that cannot be held off yet: the part that they belong to is not there. */
-export const LATER: Readonly<Record<number, string>> = {
-  18: "health checks",
-};
-
 /** The faults that a test's name says it holds off: "(D3)", "(D7, D8)", "(D3 to D6)". */
 export function faultsIn(name: string): number[] {
   return [...name.matchAll(/\((D[0-9]+(?:(?:, | to )D[0-9]+)*)\)/g)].flatMap(([, list]) => {

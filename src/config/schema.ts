@@ -128,7 +128,7 @@ const confinement = z.strictObject({
 const runs = z.strictObject({
   keep: z.int().min(0).max(100_000).default(200).describe("Runs that are kept"),
   max_bytes: bytes(0, 17_179_869_184).default(67_108_864).describe(
-    "Bytes that their outputs may take together",
+    "Bytes that they may take together: output, and what is known of each",
   ),
   store: z.enum(["memory", "folder"]).default("memory").describe(
     "folder: below confinement.state_dir, where they outlast the server",

@@ -4,6 +4,7 @@
  * @module
  */
 import { CAPABILITIES, type CapabilityName, holdsCapability } from "./linux/capabilities.ts";
+import { readLimit, RESOURCE } from "./linux/ceilings.ts";
 import { type Kernel, LIBC_PATHS, openKernel } from "./linux/kernel.ts";
 import { landlockAbi } from "./linux/landlock.ts";
 import { unknownNotifications } from "./linux/seccomp.ts";
@@ -47,6 +48,18 @@ export function askKernel(
     landlockAbi: landlockAbi(kernel),
     capabilities: names.filter((name) => holdsCapability(kernel, name)),
   };
+}
+
+/** How many files this process may have open, or null when the kernel cannot be asked; getrlimit(2). */
+export function openFileLimit(): number | null {
+  const kernel = openKernel();
+  if ("reason" in kernel) return null;
+  try {
+    const limit = readLimit(kernel, 0, RESOURCE.openFiles);
+    return typeof limit === "number" ? null : Number(limit.soft);
+  } finally {
+    kernel.close();
+  }
 }
 
 function mayLoadLibc(): boolean {

@@ -54,7 +54,7 @@ export type FromProber =
     readonly status: number | null;
   }
   | { readonly type: "failed"; readonly service: number; readonly reason: string }
-  /** It was given what is not in the table, or at the wrong time, and does nothing more. */
+  /** It was given what is not in the table, or at the wrong time, and takes no more orders. */
   | { readonly type: "broken"; readonly reason: string };
 
 /** Services of one server, as `health.dependencies` has them. */

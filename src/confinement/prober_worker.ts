@@ -57,5 +57,5 @@ async function ask(number: number, service: Service): Promise<void> {
     answer = { type: "failed", service: number, reason: (error as Error).message };
   }
   going.delete(number);
-  if (!isDeaf) scope.postMessage(answer);
+  scope.postMessage(answer);
 }

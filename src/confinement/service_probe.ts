@@ -5,6 +5,8 @@
  * `fetch()` is not used: it connects to the proxy that `HTTP_PROXY` names, in a thread without any permission for that
  * address or for the environment too.
  *
+ * Of the addresses of a name Deno tries all, or the first alone in older versions (2.6.8 does, 2.9.6 does not).
+ *
  * @module
  */
 import type { HttpQuestion, Service } from "./prober_protocol.ts";

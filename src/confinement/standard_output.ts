@@ -42,7 +42,10 @@ export function reserveStandardOutput(): void {
   replace(stdout, "writeSync", takeBytes);
   replace(stdout, "write", (bytes: Uint8Array) => Promise.resolve(takeBytes(bytes)));
   replace(stdout, "close", () => {});
-  replace(stdout, "writable", new WritableStream({ write: (bytes: Uint8Array) => void takeBytes(bytes) }));
+  // Made when it is asked for: it would take most of the time that all of this takes.
+  let stream: WritableStream<Uint8Array> | null = null;
+  const writable = () => stream ??= new WritableStream({ write: (bytes) => void takeBytes(bytes) });
+  Object.defineProperty(stdout, "writable", { get: writable, configurable: false });
   for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(console))) {
     if (typeof value !== "function" || SILENT.includes(name)) continue;
     replace(console, name, (...values: unknown[]) => {

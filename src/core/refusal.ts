@@ -40,6 +40,7 @@ export interface RefusalAnswer {
 export const REFUSAL_ANSWERS = {
   invalid: answer("validation_error", "The request is not valid", 400, 3),
   too_large: answer("validation_error", "The request is too large", 413, 3),
+  too_slow: answer("validation_error", "The request came too slowly", 408, 3),
   approval_required: answer("approval_required", "The run needs leave", 403, 3),
   approval_declined: answer("approval_declined", "Leave was not given", 403, 3),
   unknown_tool: answer("not_found", "No such tool", 404, 2, "invalid_params"),

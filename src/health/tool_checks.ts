@@ -40,6 +40,7 @@ export function requestOf({ target, parameters, extra_args }: ToolCheckSettings)
 const REFUSED: Readonly<Record<RefusalCondition, HealthStatus>> = {
   invalid: "unhealthy",
   too_large: "unhealthy",
+  too_slow: "unhealthy",
   approval_required: "unhealthy",
   approval_declined: "unhealthy",
   unknown_tool: "unhealthy",

@@ -9,6 +9,7 @@ import { FailedRequest } from "../core/failed_request.ts";
 import { newId } from "../core/ids.ts";
 import { quote } from "../core/text.ts";
 import { authorise } from "./authorise.ts";
+import { answerPreflight, isPreflight, sharedOrigin, shareWith } from "./cors.ts";
 import { checkOrigin } from "./origin_check.ts";
 import type { Connection, HttpParts } from "./parts.ts";
 import { peerName } from "./peer.ts";
@@ -16,21 +17,29 @@ import { methodNotAllowed, notFound, problem } from "./problem.ts";
 import { NO_QUERY, readQuery } from "./query.ts";
 import type { Route } from "./route.ts";
 import { routesOf } from "./routes.ts";
+import { secured } from "./security_headers.ts";
 
 /** The service. A request is handed over together with its {@link Connection}. */
-export type HttpApp = Hono<{ Bindings: Connection }>;
+export type HttpApp = Hono<AppEnvironment>;
 
-type HttpContext = Context<{ Bindings: Connection }>;
+/** What each request has in its context: its connection, and the path of the route that answers it. */
+interface AppEnvironment {
+  readonly Bindings: Connection;
+  readonly Variables: { readonly route?: string };
+}
+
+type HttpContext = Context<AppEnvironment>;
 
 const logger = getLogger(["bulkhead", "http"]);
 
 /** Makes the service; it can be asked without a socket. */
 export function makeHttpApp(parts: HttpParts): HttpApp {
-  const app: HttpApp = new Hono<{ Bindings: Connection }>();
+  const app: HttpApp = new Hono<AppEnvironment>();
   const routes = routesOf(parts);
 
   app.use(async (context, next) => {
-    const refused = checkOrigin(context.req.raw, parts.origins());
+    const rules = parts.origins();
+    const refused = checkOrigin(context.req.raw, rules);
     if (refused === null) await next();
     else {
       context.res = problem({
@@ -42,16 +51,28 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
           "Use the listener's own address, or have server.allowed_hosts or server.allowed_origins name yours.",
       }, newId());
     }
-    context.res.headers.set("x-content-type-options", "nosniff");
-    context.res.headers.set("cache-control", "no-store");
+    secured(context.res);
+    const page = sharedOrigin(context.req.raw, rules);
+    if (page !== null) shareWith(page, context.res);
     // A request that is sent on a connection while it is being closed is lost.
     if (!parts.pipeline.admitting) context.res.headers.set("connection", "close");
+    parts.count?.(context.get("route") ?? null, context.req.method, context.res.status);
   });
 
   for (const route of routes) {
     const path = route.path.replace(/\{([a-z]+)\}/g, ":$1");
-    app.on([...route.methods], path, (context) => answer(context, route, parts));
-    app.all(path, (context) => toKnown(context, parts, () => refuseMethod(context, route)));
+    app.on([...route.methods], path, (context) => {
+      context.set("route", route.path);
+      return answer(context, route, parts);
+    });
+    app.all(path, (context) => {
+      context.set("route", route.path);
+      // It carries no token, and says nothing that the documentation does not.
+      if (isPreflight(context.req.raw) && sharedOrigin(context.req.raw, parts.origins()) !== null) {
+        return answerPreflight(route.methods);
+      }
+      return toKnown(context, parts, () => refuseMethod(context, route));
+    });
   }
 
   const paths = routes.map(({ path }) => path);

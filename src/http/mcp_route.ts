@@ -7,7 +7,7 @@ import type { Context } from "hono";
 import * as z from "zod";
 import { escapeControls } from "../core/text.ts";
 import type { Caller } from "./authorise.ts";
-import { readJsonBody } from "./body.ts";
+import { readBodyOf } from "./body.ts";
 import type { HttpParts } from "./parts.ts";
 import type { Answers } from "./route.ts";
 
@@ -24,6 +24,7 @@ export const MCP_ANSWERS: Answers = {
   400: { description: "No JSON, no JSON-RPC, or no session", content: "application/json" },
   404: { description: "There is no such session", content: "application/json" },
   406: { description: "The client does not take what is sent", content: "application/json" },
+  408: { description: "The body came too slowly", content: "application/json" },
   409: { description: "The session has such a stream already", content: "application/json" },
   413: { description: "The body is too large", content: "application/json" },
   415: { description: "The body is not JSON", content: "application/json" },
@@ -38,19 +39,21 @@ export const MCP_END_ANSWERS: Answers = {
   503: { description: "The server is stopping", content: "application/json" },
 };
 
+/** How each kind of bad body is answered. */
+const STATUS = { invalid: 400, too_large: 413, too_slow: 408 } as const;
+
 /** Hands a request over to its caller's sessions. */
 export async function speakMcp(context: Context, parts: HttpParts, caller: Caller): Promise<Response> {
   const { sessions, maxBodyBytes } = parts;
   const request = context.req.raw;
   const owner = { client: caller.name, mayIntrude: caller.mayIntrude };
   if (request.method !== "POST") return await sessions.handle(request, undefined, owner);
-  const body = await readJsonBody(request, maxBodyBytes());
+  const body = await readBodyOf(context, maxBodyBytes());
   if (body.ok) return await sessions.handle(request, body.value, owner);
   // The endpoint speaks JSON-RPC, so its errors do too: parse error, or invalid request.
-  const tooLarge = body.condition === "too_large";
   const error = {
-    code: tooLarge ? -32600 : -32700,
+    code: body.condition === "invalid" ? -32700 : -32600,
     message: `${escapeControls(body.error)}. ${body.remedy}`,
   };
-  return context.json({ jsonrpc: "2.0", error, id: null }, tooLarge ? 413 : 400);
+  return context.json({ jsonrpc: "2.0", error, id: null }, STATUS[body.condition]);
 }

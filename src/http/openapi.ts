@@ -188,6 +188,7 @@ function answersOf(route: Route, method: Method): ReadonlyMap<number, readonly R
   if (query !== "ignored") refuse(400, query === undefined ? "There is a query" : "The query is not valid");
   // A route that says itself what becomes of bad bodies does not answer them as the others do.
   if (body !== undefined && !own.has(400)) refuse(400, "The body is not valid");
+  if (body !== undefined && !own.has(408)) refuse(408, "The body came too slowly");
   if (body !== undefined && !own.has(413)) refuse(413, "The body is too large");
   for (const condition of refusals) {
     const { httpStatus, title } = REFUSAL_ANSWERS[condition];

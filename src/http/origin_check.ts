@@ -9,6 +9,8 @@
 export interface OriginRules {
   readonly hosts: ReadonlySet<string>;
   readonly origins: ReadonlySet<string>;
+  /** Of the origins those that are another's, and whose pages may read answers. */
+  readonly shared: ReadonlySet<string>;
 }
 
 /**
@@ -28,10 +30,10 @@ export function originRules(
   // A client leaves the default port out of both headers.
   const names = port === 80 ? [...own, ...own.map((name) => name.slice(0, -3))] : own;
   const hosts = [...names, ...allowedHosts].map((name) => name.toLowerCase());
-  const origins = [...names.map((name) => `http://${name}`), ...allowedOrigins].map((origin) =>
-    origin.toLowerCase()
-  );
-  return { hosts: new Set(hosts), origins: new Set(origins) };
+  const ownOrigins = new Set(names.map((name) => `http://${name}`.toLowerCase()));
+  const others = allowedOrigins.map((origin) => origin.toLowerCase());
+  const shared = new Set(others.filter((origin) => !ownOrigins.has(origin)));
+  return { hosts: new Set(hosts), origins: new Set([...ownOrigins, ...shared]), shared };
 }
 
 /** Why a request is refused, or null. A request without an Origin does not come from a page. */

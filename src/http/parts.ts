@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Clock } from "../core/clock.ts";
 import type { ConfigDescription } from "../config/describe.ts";
 import type { HealthMonitor } from "../health/monitor.ts";
 import type { HttpSessions } from "../mcp/http_sessions.ts";
@@ -56,10 +57,19 @@ export interface HttpParts extends AuthoriseParts, OptionalParts {
   /** Asked for each request: the port is known only once it is bound. */
   readonly origins: () => OriginRules;
   readonly maxBodyBytes: () => number;
+  readonly clock: Clock;
+  /** Told of each request when it is answered; the route is null when it is none of the table. */
+  readonly count?: (route: string | null, method: string, status: number) => void;
 }
 
 /** What the listener knows of the connection that brought a request. */
 export interface Connection {
   /** The other end's address, as text. */
   readonly peer: string;
+  /** Says that the request's body is there; until then its client is one that may be slow. */
+  readonly bodyIsRead?: () => void;
+  /** Says that the body is not waited for any longer: nothing else can be asked on this connection. */
+  readonly bodyIsLate?: () => void;
+  /** Says, of an answer in pieces, that only the client's taking them is waited for: with each piece, or with the last. */
+  readonly awaitsClient?: () => void;
 }

@@ -35,7 +35,10 @@ export function refusalProblem(refusal: Refusal, correlationId: string): Respons
   const { title, httpStatus } = REFUSAL_ANSWERS[refusal.condition];
   const { error, ...body } = refusalBody(refusal);
   const retry = refusal.retryAfterSec;
-  const headers: HeadersInit = retry === undefined ? {} : { "retry-after": String(retry) };
+  const headers = new Headers();
+  if (retry !== undefined) headers.set("retry-after", String(retry));
+  // The rest may come at any time, so nothing else can be asked on that connection; RFC 9110, section 15.5.9.
+  if (httpStatus === 408) headers.set("connection", "close");
   return respond(httpStatus, headers, {
     type: "about:blank",
     title,

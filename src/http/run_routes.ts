@@ -14,7 +14,7 @@ import type { RunStore } from "../runs/run_store.ts";
 import { RUN_OUTCOMES, type RunSummary } from "../runs/run_summary.ts";
 import { selectRange } from "./byte_range.ts";
 import type { Caller } from "./authorise.ts";
-import type { HttpParts, KeptRuns } from "./parts.ts";
+import type { Connection, HttpParts, KeptRuns } from "./parts.ts";
 import { notFound, problem, refusalProblem } from "./problem.ts";
 import type { AnswerHeader } from "./route.ts";
 import { wholeNumber } from "./query.ts";
@@ -128,7 +128,9 @@ export function showOutput(stream: StreamName) {
     }
     const first = await store.read(id, stream, offset, Math.min(count, MAX_READ_BYTES));
     if (first === null) return noRun(id);
-    const body = first.length === count ? first : inPieces(store, run, stream, offset, count, first);
+    const connection: Connection | undefined = context.env;
+    const onPiece = () => connection?.awaitsClient?.();
+    const body = first.length === count ? first : inPieces(store, run, stream, offset, count, first, onPiece);
     return new Response(body, { status, headers });
   };
 }
@@ -161,6 +163,7 @@ function inPieces(
   offset: number,
   count: number,
   first: Uint8Array<ArrayBuffer>,
+  onPiece: () => void,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let sent = 0;
   return new ReadableStream({
@@ -170,6 +173,7 @@ function inPieces(
       if (bytes === null) return controller.error(new Error("the run is not kept any more"));
       sent += bytes.length;
       controller.enqueue(bytes);
+      onPiece();
       if (sent === count) controller.close();
     },
   }, { highWaterMark: 0 });

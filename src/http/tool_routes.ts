@@ -8,12 +8,14 @@ import { newId } from "../core/ids.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { escapeControlsInJson, quote } from "../core/text.ts";
 import { toolInformation } from "../runs/describe_tool.ts";
+import type { RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
 import { no, type Step } from "../runs/step.ts";
 import { findTool, type ToolboxEntry } from "../runs/toolbox.ts";
 import type { Caller } from "./authorise.ts";
-import { readJsonBody } from "./body.ts";
-import type { HttpParts, ToolAdmin } from "./parts.ts";
+import { readBodyOf } from "./body.ts";
+import { heldBody, HOLD_AFTER_MS } from "./held_answer.ts";
+import type { Connection, HttpParts, ToolAdmin } from "./parts.ts";
 import { refusalProblem } from "./problem.ts";
 
 /** Every tool, the disabled and the missing ones too. */
@@ -28,28 +30,49 @@ export function showTool(context: Context, parts: HttpParts): Response {
 
 /** One run. */
 export async function executeTool(context: Context, parts: HttpParts, caller: Caller): Promise<Response> {
-  const body = await readObject(context.req.raw, parts.maxBodyBytes());
-  const { signal } = context.req.raw;
+  const body = await readObject(context, parts.maxBodyBytes());
+  const { clock, pipeline } = parts;
   const { name: client, mayIntrude } = caller;
   if (!body.ok) {
     // Refused before anybody looks at it, it is a request for a run all the same: it is counted as one.
-    const { refusal, correlationId } = parts.pipeline.refuse(nameIn(context), body.refusal, client);
+    const { refusal, correlationId } = pipeline.refuse(nameIn(context), body.refusal, client);
     return refusalProblem(refusal, correlationId);
   }
-  const answer = await parts.pipeline.run(nameIn(context), body.value as RunRequest, {
-    signal,
+  const gone = new AbortController();
+  const { signal } = context.req.raw;
+  if (signal.aborted) gone.abort();
+  else signal.addEventListener("abort", () => gone.abort(), { once: true });
+  const slow = Promise.withResolvers<"slow">();
+  let cancelTimer = () => {};
+  const answer = pipeline.run(nameIn(context), body.value as RunRequest, {
+    signal: gone.signal,
     client,
     mayIntrude,
+    onStart: () => cancelTimer = clock.after(HOLD_AFTER_MS, () => slow.resolve("slow")),
+  }).finally(() => cancelTimer());
+  const first = await Promise.race([answer, slow.promise]);
+  if (first !== "slow") return responseTo(first);
+  // A program that could not be started after all is told by its problem, and the status is 200 by then.
+  const text = answer.then((late) => responseTo(late).text());
+  const stream = heldBody(text, {
+    clock,
+    onGone: () => gone.abort(),
+    onWhole: () => connectionOf(context)?.awaitsClient?.(),
   });
+  return new Response(stream, { headers: JSON_TYPE });
+}
+
+const JSON_TYPE = { "content-type": "application/json" } as const;
+
+function responseTo(answer: RunAnswer): Response {
   if (answer.kind === "refusal") return refusalProblem(answer.refusal, answer.correlationId);
-  const headers = { "content-type": "application/json" };
-  return new Response(escapeControlsInJson(JSON.stringify(answer.result)), { headers });
+  return new Response(escapeControlsInJson(JSON.stringify(answer.result)), { headers: JSON_TYPE });
 }
 
 /** A change of a tool; the answer is the tool as it is then. It takes no fields, and so no body. */
 export function changeTool(change: (admin: ToolAdmin, name: string) => Step<ToolboxEntry>) {
   return async (context: Context, parts: HttpParts): Promise<Response> => {
-    const body = await readObject(context.req.raw, parts.maxBodyBytes(), {});
+    const body = await readObject(context, parts.maxBodyBytes(), {});
     if (!body.ok) return refusalProblem(body.refusal, newId());
     const [unknown] = Object.keys(body.value);
     if (unknown !== undefined) {
@@ -72,11 +95,11 @@ function answerWithTool(context: Context, { policy }: HttpParts, found: Step<Too
 
 /** The object in a body, or the refusal that there is none. */
 async function readObject(
-  request: Request,
+  context: Context,
   maxBytes: number,
   ifEmpty?: object,
 ): Promise<Step<object>> {
-  const body = await readJsonBody(request, maxBytes, ifEmpty);
+  const body = await readBodyOf(context, maxBytes, ifEmpty);
   if (!body.ok) {
     const { condition, error, remedy } = body;
     return no({ condition, error, remedy, field: "body" });
@@ -87,6 +110,10 @@ async function readObject(
     ? 'Send an object such as {"target": "10.0.0.5"}.'
     : "Send an empty object, or nothing.";
   return no(badBody("the body is not an object", example));
+}
+
+function connectionOf(context: Context): Connection | undefined {
+  return context.env;
 }
 
 function badBody(error: string, remedy: string): Refusal {

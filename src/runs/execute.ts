@@ -51,6 +51,8 @@ export interface AdmittedRun {
   /** Aborting it cancels the run. */
   readonly signal: AbortSignal;
   readonly onOutput?: OutputListener | undefined;
+  /** Called when the program is about to be started: a result will come, but where it cannot be started after all. */
+  readonly onStart?: (() => void) | undefined;
   readonly observers: readonly RunObserver[];
   readonly clock: Clock;
 }
@@ -98,6 +100,7 @@ export async function execute(run: AdmittedRun): Promise<Step<ReportedRun>> {
   logger.info("run started", { ...about, target: plan.target });
   // Arguments may hold a caller's secrets, such as a header with a token.
   logger.debug("arguments", { ...about, args: plan.args });
+  run.onStart?.();
   using observed = new ObservedRun({
     runId,
     tool: tool.name,

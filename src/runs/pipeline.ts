@@ -83,6 +83,8 @@ export interface RunContext extends LeaveOfCaller {
   /** Who asks: `stdio`, `cli`, over HTTP the name of the token or, without tokens, the address. */
   readonly client: string;
   readonly onOutput?: OutputListener;
+  /** Called when the program is about to be started; what is refused from then on is rare. */
+  readonly onStart?: () => void;
 }
 
 /** A request that was found good, and the rules and the entry by which it was. */
@@ -218,6 +220,7 @@ export class Pipeline {
         client: context.client,
         signal,
         onOutput: context.onOutput,
+        onStart: context.onStart,
         observers: this.#parts.observers,
         clock: this.#parts.clock,
       });

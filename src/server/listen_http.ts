@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { openFileLimit } from "../confinement/machine.ts";
 import { workerSourceFolder } from "../confinement/permissions.ts";
 import { describeConfig } from "../config/describe.ts";
 import {
@@ -12,14 +13,21 @@ import {
   listenerSettings,
   mcpSettings,
   metricsSettings,
+  pipelineSettings,
 } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
+import { newId } from "../core/ids.ts";
 import { makeHttpApp } from "../http/app.ts";
+import { connectionLimit } from "../http/connection_limit.ts";
+import { ConnectionKeeper } from "../http/connections.ts";
 import { mayStill } from "../http/authorise.ts";
 import { EventStreams } from "../http/event_streams.ts";
 import { originRules } from "../http/origin_check.ts";
+import { refusalProblem } from "../http/problem.ts";
+import { secured } from "../http/security_headers.ts";
 import { HttpSessions } from "../mcp/http_sessions.ts";
 import { McpService } from "../mcp/service.ts";
+import { HttpMetrics } from "../metrics/http_metrics.ts";
 import { renderMetrics } from "../metrics/text_format.ts";
 import { FairPlaces } from "../resilience/fair_places.ts";
 import { RateLimiter } from "../resilience/rate_limiter.ts";
@@ -27,7 +35,9 @@ import { accountOf } from "../runs/measure.ts";
 import { parseAddress } from "../policy/address.ts";
 import { EXIT, Exit, type Io } from "../core/exit.ts";
 import type { Engine } from "./engine.ts";
+import { HttpServer } from "./http_server.ts";
 import type { Listener } from "./listener.ts";
+import { connectionServer } from "./serve_connection.ts";
 
 /** Wrong tokens: ten at once from one address, then one in five seconds. */
 const WRONG_TOKENS = { perSecond: 0.2, burst: 10, maxKeys: 1000 } as const;
@@ -89,6 +99,8 @@ export function listenHttp(
     },
     metrics: () =>
       metricsSettings(inEffect.setup.config).metricsEnabled ? renderMetrics(engine.metrics) : null,
+    clock: systemClock,
+    count: (route, method, status) => metrics.answered(route, method, status),
     statistics: () =>
       metricsSettings(inEffect.setup.config).metricsEnabled
         ? {
@@ -98,12 +110,51 @@ export function listenHttp(
         }
         : null,
   });
-  const serve = async (request: Request, { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>) => {
-    await sealed;
-    return await app.fetch(request, { peer: remoteAddr.hostname });
-  };
-  const http = bind(host, port, serve, io);
-  port = http.addr.port;
+  const openFiles = openFileLimit();
+  const wanted = () => connectionSettings(inEffect.setup.config).maxConnections;
+  const limit = () =>
+    connectionLimit(wanted(), openFiles, {
+      tools: [...engine.toolbox.values()].filter(({ executor }) => executor !== null).length,
+      runs: pipelineSettings(inEffect.setup.config).maxConcurrency,
+    });
+  if (limit() < wanted()) {
+    logger.warn(
+      "fewer connections than server.max_connections are taken: the limit of open files is too low",
+      {
+        connections: limit(),
+        open_files: openFiles,
+        remedy: "raise the limit (ulimit -n), or lower server.max_connections",
+      },
+    );
+  }
+  const keeper: ConnectionKeeper = new ConnectionKeeper(
+    systemClock,
+    limit,
+    { closed: (reason) => metrics.closed(reason), refused: () => metrics.refused() },
+  );
+  const metrics = new HttpMetrics(engine.metrics, () => keeper.open);
+  const serveConnection = connectionServer();
+  if (serveConnection === null) {
+    io.stderr(`${NOT_TO_BE_HAD}\n`);
+    throw new Exit(EXIT.usage);
+  }
+  const listener = bind(host, port, io);
+  port = listener.addr.port;
+  const http = new HttpServer({
+    listener,
+    serveConnection,
+    keeper,
+    handler: async (request, connection) => {
+      await sealed;
+      return await app.fetch(request, connection);
+    },
+    tooManyAtOnce,
+    onError: (error) => {
+      logger.error("internal error", { error: String(error) });
+      return secured(new Response("internal error\n", { status: 500 }));
+    },
+    clock: systemClock,
+  });
   engine.listens({ address: parseAddress(host)!, port });
   return {
     place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
@@ -142,22 +193,21 @@ const MAY_LISTEN = workerSourceFolder() === null
   ? "this executable may listen on loopback only; put a proxy in front of it, or start from source"
   : "start with the flags that `bulkhead permissions --transport http` prints";
 
-function bind(
-  hostname: string,
-  port: number,
-  handler: Deno.ServeHandler<Deno.NetAddr>,
-  io: Io,
-): Deno.HttpServer<Deno.NetAddr> {
+const NOT_TO_BE_HAD = `cannot serve HTTP: Deno ${Deno.version.deno} does not let connections be limited; ` +
+  "use the executable, which brings its own Deno, or another version of Deno";
+
+function tooManyAtOnce(): Response {
+  return secured(refusalProblem({
+    condition: "rate_limited",
+    error: "too many requests at once on one connection",
+    remedy: "Wait for answers, or open another connection.",
+    retryAfterSec: 1,
+  }, newId()));
+}
+
+function bind(hostname: string, port: number, io: Io): Deno.TcpListener {
   try {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen: () => {},
-      onError: (error) => {
-        logger.error("internal error", { error: String(error) });
-        return new Response("internal error\n", { status: 500 });
-      },
-    }, handler);
+    return Deno.listen({ hostname, port });
   } catch (error) {
     const why = error instanceof Deno.errors.AddrInUse
       ? "the port is in use; choose another with --port, or 0 for a free one"

@@ -6,6 +6,7 @@ import { exitCodeOf, type Outcome, type RunResult } from "../../src/core/result.
 const TABLE = {
   invalid: ["validation_error", 400, 3, "result"],
   too_large: ["validation_error", 413, 3, "result"],
+  too_slow: ["validation_error", 408, 3, "result"],
   approval_required: ["approval_required", 403, 3, "result"],
   approval_declined: ["approval_declined", 403, 3, "result"],
   unknown_tool: ["not_found", 404, 2, "invalid_params"],

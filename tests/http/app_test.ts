@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { toolInformation } from "../../src/runs/describe_tool.ts";
+import { BEAT_MS, HOLD_AFTER_MS } from "../../src/http/held_answer.ts";
 import { endedWith, flush, RESULT_FIELDS, toolOf } from "../support/engine.ts";
 import { makeService, MAX_BODY_BYTES, type TestService } from "../support/http.ts";
+import { tokensOf } from "../support/tokens.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const aim = { target: "10.0.0.5" };
@@ -222,12 +224,12 @@ for (const route of ROUTES) {
     }
   });
 
-  Deno.test(`http: ${route} never grants another site anything: no CORS header (D20)`, async () => {
-    for (const origin of ["https://page.example", "http://evil.example", "http://127.0.0.1:8080"]) {
+  Deno.test(`http: ${route} grants no site anything that was not named: no CORS header (D20)`, async () => {
+    for (const origin of ["http://evil.example", "http://127.0.0.1:8080", "null", undefined]) {
       const service = makeService();
       service.executor.answer = () => endedWith();
       const response = await service.ask(route, {
-        headers: { origin, "access-control-request-method": "POST" },
+        headers: { ...(origin !== undefined && { origin }), "access-control-request-method": "POST" },
         ...(route.startsWith("POST") && { body: aim }),
       });
       const names = [...response.headers.keys()];
@@ -236,7 +238,23 @@ for (const route of ROUTES) {
     }
   });
 
-  Deno.test(`http: ${route} is never cached and never sniffed`, async () => {
+  Deno.test(`http: ${route} can be read by a page of an origin that was named, and by no other`, async () => {
+    const service = makeService();
+    service.executor.answer = () => endedWith();
+    for (const origin of ["https://page.example", "https://PAGE.example"]) {
+      const { headers, body } = await service.ask(route, {
+        headers: { origin },
+        ...(route.startsWith("POST") && { body: aim }),
+      });
+      await body?.cancel();
+      assert.equal(headers.get("access-control-allow-origin"), origin);
+      assert.equal(headers.get("vary"), "origin");
+      assert.match(headers.get("access-control-expose-headers")!, /mcp-session-id, retry-after/);
+      assert.equal(headers.get("access-control-allow-credentials"), null);
+    }
+  });
+
+  Deno.test(`http: ${route} is never cached, never sniffed, and no page`, async () => {
     const service = makeService();
     service.executor.answer = () => endedWith();
     for (const host of ["127.0.0.1:8080", "evil.example"]) {
@@ -246,6 +264,13 @@ for (const route of ROUTES) {
       });
       assert.equal(response.headers.get("x-content-type-options"), "nosniff");
       assert.equal(response.headers.get("cache-control"), "no-store");
+      assert.equal(
+        response.headers.get("content-security-policy"),
+        "default-src 'none'; frame-ancestors 'none'",
+      );
+      assert.equal(response.headers.get("referrer-policy"), "no-referrer");
+      assert.equal(response.headers.get("cross-origin-resource-policy"), "same-origin");
+      assert.equal(response.headers.get("x-frame-options"), "DENY");
       await response.body?.cancel();
     }
   });
@@ -262,6 +287,99 @@ for (const origin of ["http://127.0.0.1:8080", "http://localhost:8080", "https:/
     assert.equal((await makeService().ask("GET /livez", { headers: { origin } })).status, 200);
   });
 }
+
+Deno.test("http: a preflight from an origin that was named is answered without a token, and from no other", async () => {
+  const tokens = await tokensOf({ alice: ["read"] });
+  const service = makeService({ http: { tokens: () => tokens } });
+  const preflight = {
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization",
+  };
+  for (
+    const [path, methods] of [
+      ["/tools/probe/execute", "POST"],
+      ["/mcp", "GET, POST, DELETE"],
+      ["/livez", "GET"],
+    ] as const
+  ) {
+    const { status, headers, body } = await service.ask(`OPTIONS ${path}`, {
+      headers: { ...preflight, origin: "https://page.example" },
+    });
+    assert.deepEqual([status, body], [204, null]);
+    assert.equal(headers.get("access-control-allow-origin"), "https://page.example");
+    assert.equal(headers.get("access-control-allow-methods"), methods);
+    assert.equal(
+      headers.get("access-control-allow-headers"),
+      "authorization, content-type, mcp-session-id, mcp-protocol-version, mcp-method, last-event-id, range",
+    );
+    assert.equal(headers.get("access-control-allow-credentials"), null);
+    assert.equal(headers.get("cache-control"), "no-store");
+  }
+  const others: readonly (readonly [Record<string, string>, number])[] = [
+    [{ ...preflight, origin: "http://evil.example" }, 403],
+    [{ ...preflight, origin: "http://127.0.0.1:8080" }, 401],
+    [preflight, 401],
+    [{ origin: "https://page.example" }, 401],
+  ];
+  for (const [headers, status] of others) {
+    const response = await service.ask("OPTIONS /mcp", { headers });
+    assert.equal(response.status, status, JSON.stringify(headers));
+    assert.equal(response.headers.get("access-control-allow-methods"), null);
+    await response.body?.cancel();
+  }
+  // What is not there is told to nobody without a token, by a preflight neither.
+  const nothing = await service.ask("OPTIONS /nothing", {
+    headers: { ...preflight, origin: "https://page.example" },
+  });
+  assert.equal(nothing.status, 401);
+});
+
+Deno.test("http: a run that takes long is answered by line feeds and then its result; one that is left is cancelled", async () => {
+  const service = makeService();
+  const first = service.ask(EXECUTE, { body: aim, isUnread: true });
+  await flush();
+  service.clock.advance(HOLD_AFTER_MS);
+  const response = await first;
+  assert.deepEqual([response.status, response.headers.get("content-type")], [200, "application/json"]);
+  service.clock.advance(BEAT_MS);
+  service.executor.pending[0]!.end(endedWith());
+  const text = await response.text();
+  assert.match(text, /^\n\n\{/);
+  assert.equal(JSON.parse(text).outcome, "success");
+  const second = service.ask(EXECUTE, { body: aim, isUnread: true });
+  await flush();
+  service.clock.advance(HOLD_AFTER_MS);
+  await (await second).body!.cancel();
+  await flush();
+  assert.equal(service.recorded.length, 2);
+  const { answer } = service.recorded[1]!;
+  assert.equal(answer?.kind === "result" && answer.result.outcome, "cancelled");
+});
+
+Deno.test("http: every answer is counted by its route, method and status", async () => {
+  const counted: unknown[] = [];
+  const service = makeService({ http: { count: (...about) => void counted.push(about) } });
+  service.executor.answer = () => endedWith();
+  const ask = async (route: string, headers = {}) => {
+    const response = await service.ask(route, { headers, ...(route === EXECUTE && { body: aim }) });
+    await response.body?.cancel();
+  };
+  for (const route of ["GET /livez", EXECUTE, "GET /tools/nope", "PUT /tools", "GET /nothing"]) {
+    await ask(route);
+  }
+  await ask("GET /tools", { host: "evil.example" });
+  service.executor.answer = () => Promise.reject(new Error("a bug"));
+  await ask(EXECUTE);
+  assert.deepEqual(counted, [
+    ["/livez", "GET", 200],
+    ["/tools/{name}/execute", "POST", 200],
+    ["/tools/{name}", "GET", 404],
+    ["/tools", "PUT", 405],
+    [null, "GET", 404],
+    [null, "GET", 403],
+    ["/tools/{name}/execute", "POST", 500],
+  ]);
+});
 
 // ---- routes --------------------------------------------------------------------------------------------------------
 

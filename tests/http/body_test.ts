@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { readJsonBody } from "../../src/http/body.ts";
+import { flush } from "../support/engine.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 
 /** A request whose body comes in pieces, with no Content-Length. */
 function streamed(pieces: Iterable<string | Uint8Array>, headers: HeadersInit = {}) {
@@ -89,4 +92,56 @@ Deno.test("body: a request without a body is not JSON", async () => {
   });
   const reading = await readJsonBody(request, 10);
   assert.equal(!reading.ok && reading.condition, "invalid");
+});
+
+/** A body that sends one piece and then nothing. */
+function stalled(clock: FakeClock) {
+  let cancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
+    cancel() {
+      cancelled = true;
+    },
+  });
+  const headers = { "content-type": "application/json", "content-length": "100" };
+  const request = new Request("http://127.0.0.1/", { method: "POST", headers, body });
+  return {
+    reading: readJsonBody(request, 100, undefined, { clock, withinMs: 5_000 }),
+    cancelled: () => cancelled,
+  };
+}
+
+Deno.test("body: one that does not arrive in time is left, and no timer stays", async () => {
+  const clock = new FakeClock();
+  const { reading, cancelled } = stalled(clock);
+  let isOver = false;
+  void reading.then(() => isOver = true);
+  await flush();
+  clock.advance(4_999);
+  await flush();
+  assert.deepEqual([isOver, cancelled()], [false, false]);
+  clock.advance(1);
+  const body = await reading;
+  assert.equal(!body.ok && body.condition, "too_slow");
+  assert.deepEqual([cancelled(), clock.pending], [true, 0]);
+});
+
+Deno.test("body: one that arrives leaves no timer", async () => {
+  const clock = new FakeClock();
+  await readJsonBody(streamed(["1"]).request, 10, undefined, { clock, withinMs: 5_000 });
+  await readJsonBody(streamed(["x".repeat(20)]).request, 10, undefined, { clock, withinMs: 5_000 });
+  assert.equal(clock.pending, 0);
+});
+
+Deno.test("body: pieces of any sizes, with and without Content-Length, are the whole", async () => {
+  const pieces = fc.array(fc.integer({ min: 0, max: 3_000 }), { maxLength: 12 });
+  await fc.assert(fc.asyncProperty(pieces, fc.boolean(), async (sizes, isAnnounced) => {
+    const text = JSON.stringify("a".repeat(sizes.reduce((sum, size) => sum + size, 0)));
+    const bytes = new TextEncoder().encode(text);
+    const cuts = sizes.reduce<number[]>((ends, size) => [...ends, ends.at(-1)! + size], [0]);
+    const parts = [...cuts.map((cut, index) => bytes.slice(cut, cuts[index + 1] ?? bytes.length))];
+    const headers: HeadersInit = isAnnounced ? { "content-length": String(bytes.length) } : {};
+    const reading = await readJsonBody(streamed(parts, headers).request, bytes.length);
+    assert.deepEqual(reading, { ok: true, value: JSON.parse(text) });
+  }));
 });

@@ -95,6 +95,7 @@ Deno.test("openapi: the answers to a run are those of the table of outcomes", ()
     "401",
     "403",
     "404",
+    "408",
     "409",
     "413",
     "429",

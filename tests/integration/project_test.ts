@@ -4,7 +4,7 @@ import { loadCatalog } from "../../src/catalog/load.ts";
 import { relativeImports, sourceFiles, violations } from "../../scripts/check_layers.ts";
 import { fileOf, generatedFiles } from "../../scripts/permissions_page.ts";
 import { BINARY, bulkhead, inspect } from "./support/bulkhead.ts";
-import { FAULTS, faultsIn, LATER } from "../regressions.ts";
+import { FAULTS, faultsIn } from "../regressions.ts";
 import { hasProgram, standInManifest, TestFolder } from "./support/programs.ts";
 
 const options = { ignore: BINARY !== null };
@@ -117,7 +117,7 @@ Deno.test("the executable says that the flags it prints are not for it", async (
   else assert.match(stderr, /^this executable needs no flags, .* deno run -P=inspect main\.ts permissions$/m);
 });
 
-Deno.test("each known fault has a test in whose name its number is, or waits for a part that is not there yet", () => {
+Deno.test("each known fault has a test in whose name its number is", () => {
   // The numbers in this file are examples.
   const files = testFiles("tests").filter((path) => !path.endsWith("/project_test.ts"));
   const lines = files.flatMap((path) => Deno.readTextFileSync(fileOf(path)).split("\n"));
@@ -126,7 +126,7 @@ Deno.test("each known fault has a test in whose name its number is, or waits for
   const held = new Set(names.flatMap(faultsIn));
   const known = Object.keys(FAULTS).map(Number);
   assert.deepEqual(known, Array.from({ length: 27 }, (_, index) => index + 1));
-  assert.deepEqual(known.filter((fault) => !held.has(fault)), Object.keys(LATER).map(Number));
+  assert.deepEqual(known.filter((fault) => !held.has(fault)), []);
   assert.deepEqual([...held].filter((fault) => !known.includes(fault)), []);
 });
 

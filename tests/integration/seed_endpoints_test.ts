@@ -152,6 +152,23 @@ Deno.test("the first design's endpoints answer its requests", options, async (te
     assert.match(bare.body.recovery_suggestion, /Content-Type: application\/json/);
   });
 
+  await test.step("GET /events", async () => {
+    // A stream has no end: what comes within the time is looked at.
+    const { stdout } = await new Deno.Command("curl", {
+      args: [
+        ...["-q", "-sS", "-N", "--noproxy", "*", "--max-time", "3", "-i"],
+        ...["-H", `Authorization: ${bearer("admin").authorization}`, `${url}/events`],
+      ],
+    }).output();
+    const text = new TextDecoder().decode(stdout);
+    assert.match(text, /^HTTP\/1\.1 200 /);
+    assert.match(text, /\r\ncontent-type: text\/event-stream\r\n/i);
+    // Instead of its state every five seconds: what it was at the beginning, and each change.
+    const start = /^event: start\r?\ndata: (.*)$/m.exec(text);
+    assert(start !== null, text);
+    assert("health" in JSON.parse(start[1]!));
+  });
+
   await test.step("GET /metrics", async () => {
     const { status, type, text } = await curl(`${url}/metrics`);
     assert.equal(status, 200);

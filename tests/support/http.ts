@@ -18,11 +18,16 @@ export interface Ask {
   readonly signal?: AbortSignal;
   /** Where it comes from; 127.0.0.1 unless it says otherwise, and null for nobody knows. */
   readonly peer?: string | null;
+  /** Its answer is not waited for, and so not held to what clients are told of it. */
+  readonly isUnread?: boolean;
 }
 
 /** How a service differs from the usual one, which has no tokens and only the parts that every service has. */
 export interface ServiceOptions extends EngineOptions {
-  readonly http?: Partial<AuthoriseParts & Pick<HttpParts, "confinement">> & OptionalParts;
+  readonly http?:
+    & Partial<AuthoriseParts & Pick<HttpParts, "confinement">>
+    & OptionalParts
+    & Pick<HttpParts, "count">;
 }
 
 /** An engine behind the HTTP service, without a socket. */
@@ -66,7 +71,7 @@ export function makeService(options: ServiceOptions = {}): TestService {
   });
   return {
     ...engine,
-    ask: async (route, { headers = {}, body, signal, peer = "127.0.0.1" } = {}) => {
+    ask: async (route, { headers = {}, body, signal, peer = "127.0.0.1", isUnread = false } = {}) => {
       const [method, path] = route.split(" ") as [string, string];
       const isData = typeof body === "object" && Object.getPrototypeOf(body) === Object.prototype;
       const request = new Request(`http://127.0.0.1:8080${path}`, {
@@ -82,7 +87,8 @@ export function makeService(options: ServiceOptions = {}): TestService {
       const response = await app.fetch(request, (peer === null ? {} : { peer }) as Connection);
       // One that does not end is not waited for.
       const type = response.headers.get("content-type");
-      if (type !== "text/event-stream") {
+      const isPreflight = method === "OPTIONS" && response.status === 204;
+      if (type !== "text/event-stream" && !isUnread && !isPreflight) {
         const { status, headers } = response;
         // Nothing describes bytes, and they come as they are taken.
         const text = type === "application/octet-stream" ? "" : await response.clone().text();

@@ -16,6 +16,8 @@ export interface ForkingSettings {
   readonly killGraceSec?: number;
   /** A third tool, called `own`: in its script `$mark` is a number of seconds to sleep by which processes are found. */
   readonly own?: { readonly script: string; readonly manifest?: string };
+  /** Further keys of the configuration's section `server`. */
+  readonly server?: string;
   /** Further lines of the configuration. */
   readonly more?: string;
 }
@@ -33,7 +35,7 @@ export class ForkingTools implements Disposable {
   /** The number of seconds that every process sleeps: they are found by it. */
   readonly #seconds = `9${crypto.getRandomValues(new Uint32Array(1))[0]}`;
 
-  constructor({ graceSec, killGraceSec = 0.2, own, more = "" }: ForkingSettings) {
+  constructor({ graceSec, killGraceSec = 0.2, own, server, more = "" }: ForkingSettings) {
     const { folder } = this;
     const sleep = `sleep ${this.#seconds}`;
     const children = `timeout 600 ${sleep} &\n(${sleep} &)`;
@@ -43,7 +45,7 @@ export class ForkingTools implements Disposable {
     const names = ["linger", "quick", ...(own === undefined ? [] : ["own"])];
     const config = folder.write(
       "config.yaml",
-      `server: { shutdown_grace_period_sec: ${graceSec} }
+      `server: { shutdown_grace_period_sec: ${graceSec}${server === undefined ? "" : `, ${server}`} }
 tools: { include: [${names.join(", ")}] }
 confinement: { state_dir: ${folder.path}/state, kill_grace_sec: ${killGraceSec} }
 logging: { format: json }

@@ -1,0 +1,187 @@
+/**
+ * An HTTP server that knows its connections: it accepts them one by one, has a {@link ConnectionKeeper} decide which are
+ * taken and how long they stay, and goes on whatever goes wrong with any of them.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Clock } from "../core/clock.ts";
+import type { ConnectionKeeper } from "../http/connections.ts";
+import type { Connection } from "../http/parts.ts";
+import { peerName } from "../http/peer.ts";
+import type { ServeConnection, ServedConnection } from "./serve_connection.ts";
+
+/** What the server stands on. */
+export interface HttpServerParts {
+  readonly listener: Deno.TcpListener;
+  readonly serveConnection: ServeConnection;
+  readonly keeper: ConnectionKeeper;
+  readonly handler: (request: Request, connection: Connection) => Promise<Response>;
+  /** Answers a request that comes while its connection brings too many at once. */
+  readonly tooManyAtOnce: () => Response;
+  /** Answers where the handler has failed. */
+  readonly onError: (error: unknown) => Response;
+  readonly clock: Clock;
+}
+
+/** Connections that are being refused at once; others are closed without a word. */
+const MAX_REFUSALS = 16;
+/** How long a client that is refused may take to read that, in milliseconds. */
+const REFUSAL_MS = 1_000;
+/** How long accepting pauses after it has failed, in milliseconds: twice as long each time, up to the most. */
+const FIRST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 1_000;
+/** How often the log says that connections are refused or cannot be accepted, in milliseconds. */
+const WARN_EVERY_MS = 60_000;
+
+const RETRY_AFTER_SEC = 1;
+const REFUSAL = new TextEncoder().encode([
+  "HTTP/1.1 503 Service Unavailable",
+  `Retry-After: ${RETRY_AFTER_SEC}`,
+  "Connection: close",
+  "Content-Length: 0",
+  "Cache-Control: no-store",
+  "\r\n",
+].join("\r\n"));
+
+const logger = getLogger(["bulkhead", "http"]);
+
+/** The server. It accepts from the beginning. */
+export class HttpServer {
+  readonly #parts: HttpServerParts;
+  readonly #served = new Set<ServedConnection>();
+  readonly #warnedMs = new Map<string, number>();
+  #refusals = 0;
+  #isClosing = false;
+  /** Resolves when no connection will be accepted any more. */
+  readonly finished: Promise<void>;
+
+  constructor(parts: HttpServerParts) {
+    this.#parts = parts;
+    this.finished = this.#acceptAll();
+  }
+
+  /** Accepts no more, and closes each connection once its requests are answered; one that asks for nothing at once. */
+  async shutdown(): Promise<void> {
+    this.#isClosing = true;
+    this.#parts.listener.close();
+    await Promise.all([...this.#served].map((served) => served.shutdown()));
+  }
+
+  async #acceptAll(): Promise<void> {
+    const { listener, keeper } = this.#parts;
+    let pauseMs = FIRST_PAUSE_MS;
+    for (;;) {
+      try {
+        const connection = await listener.accept();
+        pauseMs = FIRST_PAUSE_MS;
+        // Others wait meanwhile where the system keeps them.
+        const { roomInMs } = keeper;
+        if (roomInMs > 0) await this.#pause(roomInMs);
+        this.#take(connection);
+      } catch (error) {
+        if (this.#isClosing || error instanceof Deno.errors.BadResource) return;
+        const closed = isOutOfFiles(error) ? keeper.runOutOfFiles() : 0;
+        this.#warn("cannot accept connections", {
+          error: String(error),
+          closed,
+          ...(isOutOfFiles(error) && {
+            remedy: "raise the limit of open files (ulimit -n), or lower server.max_connections",
+          }),
+        });
+        await this.#pause(pauseMs);
+        pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#parts.clock.after(ms, resolve));
+  }
+
+  #take(connection: Deno.TcpConn): void {
+    const { serveConnection, keeper, handler, tooManyAtOnce, onError } = this.#parts;
+    const { hostname: peer } = connection.remoteAddr;
+    let served: ServedConnection | null = null;
+    const kept = keeper.take(peerName(peer), () => served?.close());
+    if (kept === null) {
+      void this.#refuse(connection);
+      return;
+    }
+    const serve = async (request: Request, info: { readonly completed: Promise<void> }) => {
+      const began = kept.begin(hasBody(request));
+      if (began === null) return tooManyAtOnce();
+      const end = () => began.ended();
+      info.completed.then(end, end);
+      return await handler(request, {
+        peer,
+        bodyIsRead: () => began.received(),
+        bodyIsLate: () => began.late(),
+        awaitsClient: () => began.sending(),
+      });
+    };
+    try {
+      served = serveConnection(connection, serve, onError);
+    } catch (error) {
+      // It was closed meanwhile.
+      kept.gone();
+      logger.debug("connection not served", { error: String(error) });
+      return;
+    }
+    const { finished } = served;
+    const one = served;
+    this.#served.add(one);
+    void finished.then(() => {
+      this.#served.delete(one);
+      kept.gone();
+    });
+  }
+
+  /** Tells a client that all connections are in use, as far as it hears it. */
+  async #refuse(connection: Deno.TcpConn): Promise<void> {
+    const { clock, keeper } = this.#parts;
+    this.#warn("all connections are in use", {
+      connections: keeper.open,
+      remedy: "a person may raise server.max_connections",
+    });
+    let isOpen = true;
+    const close = () => {
+      if (isOpen) connection.close();
+      isOpen = false;
+    };
+    if (this.#refusals >= MAX_REFUSALS) return close();
+    this.#refusals++;
+    const cancelTimer = clock.after(REFUSAL_MS, close);
+    try {
+      await connection.write(REFUSAL);
+      await connection.closeWrite();
+      // Closed with something unread, the connection is reset, and the client may never see the answer.
+      const unread = new Uint8Array(4096);
+      while (isOpen && await connection.read(unread) !== null);
+    } catch {
+      // The client has gone, or was too slow.
+    } finally {
+      cancelTimer();
+      close();
+      this.#refusals--;
+    }
+  }
+
+  #warn(message: string, about: Record<string, unknown>): void {
+    const nowMs = this.#parts.clock.now();
+    if (nowMs - (this.#warnedMs.get(message) ?? -Infinity) < WARN_EVERY_MS) return;
+    this.#warnedMs.set(message, nowMs);
+    logger.warn(message, about);
+  }
+}
+
+/** Whether a body is to come; RFC 9112, section 6.3. */
+function hasBody({ headers }: Request): boolean {
+  return headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
+}
+
+/** EMFILE or ENFILE; accept(2). */
+function isOutOfFiles(error: unknown): boolean {
+  const code: unknown = error instanceof Error ? Reflect.get(error, "code") : null;
+  return code === "EMFILE" || code === "ENFILE" || /os error (?:23|24)\b/.test(String(error));
+}
