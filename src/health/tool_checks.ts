@@ -6,6 +6,7 @@
  */
 import type { RefusalCondition } from "../core/refusal.ts";
 import { escapeLine } from "../core/text.ts";
+import { checkClient } from "../runs/check_client.ts";
 import type { Pipeline, RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
 import type { CheckOutcome, HealthCheck, HealthStatus, Priority } from "./check.ts";
@@ -20,9 +21,6 @@ export interface ToolCheckSettings {
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
   readonly extra_args?: string | undefined;
 }
-
-/** Who asks for the runs of checks, in logs and to the rate limit. No client over HTTP can have this name. */
-export const HEALTH_CLIENT = "health";
 
 /** The request that a check makes. */
 export function requestOf({ target, parameters, extra_args }: ToolCheckSettings): RunRequest {
@@ -65,7 +63,7 @@ export function toolChecks(
     name: one.name,
     priority: one.priority,
     async check(signal): Promise<CheckOutcome> {
-      const context = { signal, client: HEALTH_CLIENT, mayIntrude: false };
+      const context = { signal, client: checkClient(one.name), mayIntrude: false };
       const answer = await pipeline.run(one.tool, requestOf(one), context);
       return outcomeOf(one.tool, answer, signal.aborted);
     },
