@@ -5,7 +5,7 @@
  * @module
  */
 import type { RefusalCondition } from "../core/refusal.ts";
-import { escapeLine } from "../core/text.ts";
+import { escapeLine, withRemedy } from "../core/text.ts";
 import { checkClient } from "../runs/check_client.ts";
 import type { Pipeline, RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
@@ -74,7 +74,7 @@ export function toolChecks(
 function outcomeOf(tool: string, answer: RunAnswer, isLate: boolean): CheckOutcome {
   if (answer.kind === "refusal") {
     const { condition, error, remedy } = answer.refusal;
-    const message = condition === "approval_required" ? INTRUSIVE : escapeLine(`${error}. ${remedy}`);
+    const message = condition === "approval_required" ? INTRUSIVE : escapeLine(withRemedy(error, remedy));
     return { status: REFUSED[condition], message, metadata: { tool } };
   }
   const { outcome, error, run_id, execution_time_sec } = answer.result;

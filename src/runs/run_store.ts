@@ -69,7 +69,7 @@ export class RunStore implements RunObserver {
     const bytes = countedBytes(ended);
     if (bytes > maxBytes) {
       this.#runs.delete(id);
-      logger.warn("a run is larger than runs.max_bytes: its output is not kept", { run_id: id, bytes });
+      logger.warn("a run is larger than runs.max_bytes: it is not kept", { run_id: id, bytes });
       return;
     }
     if (isCheckClient(run.client)) this.#forgetAllOf(run.client);
