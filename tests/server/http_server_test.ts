@@ -60,7 +60,8 @@ function setUp(max = 10) {
   const played = playedListener();
   const served: {
     readonly ask: (request: Request) => Promise<Response>;
-    readonly answered: () => void;
+    /** The answer was not taken whole. */
+    readonly failed: () => void;
     readonly finish: () => void;
     readonly calls: string[];
   }[] = [];
@@ -80,7 +81,7 @@ function setUp(max = 10) {
       const info: RequestInfo = { completed: completed.promise };
       served.push({
         ask: (request) => handler(request, info),
-        answered: completed.resolve,
+        failed: () => completed.reject(new Error("the client has gone")),
         finish: finished.resolve,
         calls,
       });
@@ -167,6 +168,27 @@ Deno.test("http server: of many that are refused at once, most are closed withou
     ...Array(16).fill("HTTP/1.1 503 Service Unavailable"),
     ...Array(4).fill("closed"),
   ]);
+  for (const { leave } of refused) leave();
+  await flush();
+  const next = playedConnection();
+  come(next.connection);
+  await flush();
+  assert.deepEqual(next.done, ["HTTP/1.1 503 Service Unavailable"]);
+});
+
+Deno.test("http server: one more waits until another may make room for it", async () => {
+  const { come, served, clock, events } = setUp(1);
+  come(playedConnection().connection);
+  await flush();
+  const next = playedConnection();
+  come(next.connection);
+  await flush();
+  clock.advance(99);
+  await flush();
+  assert.deepEqual([served.length, next.done, events], [1, [], []]);
+  clock.advance(1);
+  await flush();
+  assert.deepEqual([served.length, served[0]!.calls, events], [2, ["close"], ["room"]]);
 });
 
 Deno.test("http server: a connection is forgotten when it ends, and a request knows where it comes from", async () => {
@@ -185,12 +207,12 @@ Deno.test("http server: an answer that was handed over leaves the connection wai
   const { come, served, clock, events } = setUp();
   come(playedConnection().connection);
   await flush();
-  const { ask, answered, calls } = served[0]!;
+  const { ask, failed, calls } = served[0]!;
   for (let count = 0; count < 4; count++) assert.equal((await ask(REQUEST())).status, 200);
   assert.equal((await ask(REQUEST())).status, 503);
   clock.advance(200_000);
   assert.deepEqual(calls, []);
-  answered();
+  failed();
   await flush();
   clock.advance(76_000);
   assert.deepEqual([calls, events], [["close"], ["idle_timeout"]]);
