@@ -25,8 +25,9 @@ async function metric({ url }: HttpServer, name: string): Promise<number> {
  * Opens connections, each of which sends the text, until it is disposed of; closed ones are opened anew.
  *
  * @param dripMs sends a byte more each so many milliseconds; nothing more where it is 0
+ * @param pauseMs at least so many milliseconds go by before a closed one is opened anew
  */
-function holding(url: string, count: number, text: string, dripMs = 0): Disposable {
+function holding(url: string, count: number, text: string, dripMs = 0, pauseMs = 500): Disposable {
   let isOver = false;
   const open = new Set<Deno.TcpConn>();
   const hold = async () => {
@@ -42,7 +43,7 @@ function holding(url: string, count: number, text: string, dripMs = 0): Disposab
       } catch {
         // The server need not take it.
       }
-      await new Promise((resolve) => setTimeout(resolve, 500 + 2_000 * Math.random()));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs + 2_000 * Math.random()));
     }
   };
   for (let index = 0; index < count; index++) void hold();
@@ -98,8 +99,9 @@ Deno.test(
     const readers = () =>
       Promise.all(Array.from({ length: 50 }, () => OtherReader.open(`${server.url}/events?types=run`)));
     const early = await readers();
-    using _slow = holding(server.url, 100, "GET /livez HTTP/1.1\r\nHost: HOST\r\nX: ", 500);
-    using _idle = holding(server.url, 500, "");
+    using _slow = holding(server.url, 100, "GET /livez HTTP/1.1\r\nHost: HOST\r\nX: ", 500, 5_000);
+    // Whoever comes anew takes the place of the one that has waited longest: they come in less haste than calls are served.
+    using _idle = holding(server.url, 500, "", 0, 5_000);
     await until(
       "all connections are in use",
       async () => await metric(server, "bulkhead_http_connections") >= 255,
@@ -112,13 +114,18 @@ Deno.test(
         "POST /tools/quick/execute HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n" +
           "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
       );
-      assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*"outcome":"success"/, `call ${call}`);
+      assert.match(
+        answer,
+        /^HTTP\/1\.1 200 [\s\S]*"outcome":"success"/,
+        `call ${call}: ${answer.slice(0, 300)}`,
+      );
     }
     // Each reader is told where it begins, and of every run's start and end.
     await until("the events", () => all.every(({ events }) => events.length === 1 + 2 * CALLS));
     assert.equal(await metric(server, "bulkhead_event_readers"), 100);
     assert.equal(await metric(server, "bulkhead_event_readers_dropped_total"), 0);
     assert.ok(await metric(server, "bulkhead_http_connections") <= 256);
+    await Promise.all(all.map((reader) => reader.leave()));
     assert.equal(await server.stop(), 0);
   },
 );
