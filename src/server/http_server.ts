@@ -71,14 +71,16 @@ export class HttpServer {
   async #acceptAll(): Promise<void> {
     const { listener, keeper } = this.#parts;
     let pauseMs = FIRST_PAUSE_MS;
-    for (;;) {
+    while (!this.#isClosing) {
       try {
         const connection = await listener.accept();
         pauseMs = FIRST_PAUSE_MS;
         // Others wait meanwhile where the system keeps them.
         const { roomInMs } = keeper;
         if (roomInMs > 0) await this.#pause(roomInMs);
-        this.#take(connection);
+        // Whatever is taken now nobody would shut down.
+        if (this.#isClosing) connection.close();
+        else this.#take(connection);
       } catch (error) {
         if (this.#isClosing || error instanceof Deno.errors.BadResource) return;
         const closed = isOutOfFiles(error) ? keeper.runOutOfFiles() : 0;

@@ -207,3 +207,17 @@ Deno.test("http server: at its end it accepts no more and has every connection e
   assert.equal(isAccepting(), false);
   assert.deepEqual(served.map(({ calls }) => calls), [["shutdown"], ["shutdown"], ["shutdown"]]);
 });
+
+Deno.test("http server: a connection that was accepted and waits to be taken is closed at the end", async () => {
+  const { come, served, server, clock } = setUp(1);
+  come(playedConnection().connection);
+  await flush();
+  // The one before has only just come, so this one waits a moment for its place.
+  const late = playedConnection();
+  come(late.connection);
+  await flush();
+  await server.shutdown();
+  clock.advance(1_000);
+  await server.finished;
+  assert.deepEqual([late.done, served.length], [["closed"], 1]);
+});
