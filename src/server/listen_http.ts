@@ -9,6 +9,7 @@ import { workerSourceFolder } from "../confinement/permissions.ts";
 import { placeText } from "../confinement/place.ts";
 import { systemClock } from "../core/clock.ts";
 import { EXIT, Exit, type Io } from "../core/exit.ts";
+import { FailedRequest } from "../core/failed_request.ts";
 import { newId } from "../core/ids.ts";
 import { makeHttpApp } from "../http/app.ts";
 import { ConnectionKeeper } from "../http/connections.ts";
@@ -69,7 +70,7 @@ export function listenHttp(
     },
     tooManyAtOnce,
     onError: (error) => {
-      logger.error("internal error", { error: String(error) });
+      logger.error("internal error", FailedRequest.about(error));
       return secured(new Response("internal error\n", { status: 500 }));
     },
     clock: systemClock,
