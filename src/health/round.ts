@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isoTime } from "../core/clock.ts";
 import { redactJson, redactText } from "../core/redact.ts";
 import { escapeLine } from "../core/text.ts";
 import type { CheckOutcome, HealthStatus, Priority } from "./check.ts";
@@ -115,11 +116,6 @@ export function summaryOf(
 /** To the millisecond. */
 function seconds(ms: number): number {
   return Math.round(ms) / 1000;
-}
-
-/** A time as people and programs read it. */
-export function isoTime(wallMs: number): string {
-  return new Date(wallMs).toISOString();
 }
 
 function eachOf<T>(

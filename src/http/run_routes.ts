@@ -5,7 +5,7 @@
  */
 import type { Context } from "hono";
 import * as z from "zod";
-import { newId } from "../core/ids.ts";
+import { ID_PATTERN, newId, TOOL_NAME_PATTERN } from "../core/ids.ts";
 import { quote } from "../core/text.ts";
 import type { StreamName } from "../confinement/protocol.ts";
 import type { EndedRun, KeptRun } from "../runs/kept_run.ts";
@@ -23,16 +23,13 @@ import { wholeNumber } from "./query.ts";
 /** How many runs a list has where the query does not say, and at most. */
 const LIST_LIMIT = { usual: 50, most: 1000 } as const;
 
-/** How our ids are written; a path is made of nothing else. */
-const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** The query of `GET /runs`. */
 export const runQuerySchema = z.strictObject({
   limit: wholeNumber(1, LIST_LIMIT.most).default(LIST_LIMIT.usual).describe("How many runs at most"),
-  tool: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, "expected a tool's name").optional()
+  tool: z.string().regex(TOOL_NAME_PATTERN, "expected a tool's name").optional()
     .describe("Runs of this tool only"),
   outcome: z.enum(RUN_OUTCOMES).optional().describe("Runs that ended like this only, or that go on"),
-  before: z.string().regex(RUN_ID, "expected a run's id, such as next of an earlier answer").optional()
+  before: z.string().regex(ID_PATTERN, "expected a run's id, such as next of an earlier answer").optional()
     .describe("Only runs that were started before this one: next of an earlier answer"),
 });
 

@@ -5,7 +5,7 @@
  */
 import { describeConfig } from "../config/describe.ts";
 import { httpSettings, mcpSettings, metricsSettings } from "../config/settings.ts";
-import { systemClock } from "../core/clock.ts";
+import { isoTime, systemClock } from "../core/clock.ts";
 import { mayStill } from "../http/authorise.ts";
 import { streamLimit } from "../http/connection_limit.ts";
 import { EventStreams } from "../http/event_streams.ts";
@@ -50,7 +50,7 @@ export function serviceParts(engine: Engine, { host, port, connections }: Listen
     mayRead: (caller) => mayStill(caller, "read", inEffect.tokens),
   });
   inEffect.onChange(() => events.recheck());
-  const since = new Date(systemClock.wall()).toISOString();
+  const since = isoTime(systemClock.wall());
   const sinceMs = systemClock.now();
   const ifMeasured = <T>(read: () => T): T | null => metricsSettings(config()).metricsEnabled ? read() : null;
   return {
