@@ -4,9 +4,10 @@
  * @module
  */
 import { isoTime } from "../core/clock.ts";
+import type { HealthStatus } from "../core/health_status.ts";
 import { redactJson, redactText } from "../core/redact.ts";
 import { escapeLine } from "../core/text.ts";
-import type { CheckOutcome, HealthStatus, Priority } from "./check.ts";
+import type { CheckOutcome, Priority } from "./check.ts";
 import { combine } from "./combine.ts";
 import type { HealthSummary } from "./summary_schema.ts";
 

@@ -6,7 +6,7 @@
 import type { Context } from "hono";
 import { isoTime } from "../core/clock.ts";
 import { VERSION } from "../core/version.ts";
-import type { HealthStatus } from "../health/check.ts";
+import type { HealthStatus } from "../core/health_status.ts";
 import { summaryOf } from "../health/round.ts";
 import { jsonAnswer } from "./json_answer.ts";
 import { type HttpParts, partOf } from "./parts.ts";
