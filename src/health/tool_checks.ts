@@ -6,7 +6,8 @@
  */
 import type { HealthStatus } from "../core/health_status.ts";
 import type { RefusalCondition } from "../core/refusal.ts";
-import { escapeLine } from "../core/text.ts";
+import { escapeLine, withRemedy } from "../core/text.ts";
+import { checkClient } from "../runs/check_client.ts";
 import type { Pipeline, RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
 import type { CheckOutcome, HealthCheck, Priority } from "./check.ts";
@@ -21,9 +22,6 @@ export interface ToolCheckSettings {
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
   readonly extra_args?: string | undefined;
 }
-
-/** Who asks for the runs of checks, in logs and to the rate limit. No client over HTTP can have this name. */
-export const HEALTH_CLIENT = "health";
 
 /** The request that a check makes. */
 export function requestOf({ target, parameters, extra_args }: ToolCheckSettings): RunRequest {
@@ -66,7 +64,7 @@ export function toolChecks(
     name: one.name,
     priority: one.priority,
     async check(signal): Promise<CheckOutcome> {
-      const context = { signal, client: HEALTH_CLIENT, mayIntrude: false };
+      const context = { signal, client: checkClient(one.name), mayIntrude: false };
       const answer = await pipeline.run(one.tool, requestOf(one), context);
       return outcomeOf(one.tool, answer, signal.aborted);
     },
@@ -77,7 +75,7 @@ export function toolChecks(
 function outcomeOf(tool: string, answer: RunAnswer, isLate: boolean): CheckOutcome {
   if (answer.kind === "refusal") {
     const { condition, error, remedy } = answer.refusal;
-    const message = condition === "approval_required" ? INTRUSIVE : escapeLine(`${error}. ${remedy}`);
+    const message = condition === "approval_required" ? INTRUSIVE : escapeLine(withRemedy(error, remedy));
     return { status: REFUSED[condition], message, metadata: { tool } };
   }
   const { outcome, error, run_id, execution_time_sec } = answer.result;

@@ -40,8 +40,11 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
   app.use(async (context, next) => {
     const rules = parts.origins();
     const refused = checkOrigin(context.req.raw, rules);
-    if (refused === null) await next();
-    else {
+    if (refused === null) {
+      // Whoever looks at its parts may rely on it that there are some.
+      if (URL.canParse(context.req.raw.url)) await next();
+      else context.res = badUrl();
+    } else {
       context.res = problem({
         status: 403,
         title: "Forbidden",
@@ -94,6 +97,16 @@ export function makeHttpApp(parts: HttpParts): HttpApp {
   });
 
   return app;
+}
+
+function badUrl(): Response {
+  return problem({
+    status: 400,
+    title: "Bad request",
+    detail: "the request's target and its Host header are no URL together",
+    errorType: "validation_error",
+    remedy: "Send the path alone, such as GET /tools.",
+  }, newId());
 }
 
 /** Answers by a route, once the caller may use it. */

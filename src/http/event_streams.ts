@@ -104,7 +104,6 @@ class EventStream {
   readonly #reader: EventReader;
   readonly #place: Place;
   readonly #onEnd: () => void;
-  readonly #signal: AbortSignal;
   readonly #onGone = () => this.end("the client is gone");
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** Whether its client has taken something since the last heartbeat. */
@@ -122,7 +121,6 @@ class EventStream {
     this.#caller = caller;
     this.#place = place;
     this.#onEnd = onEnd;
-    this.#signal = signal;
     this.#reader = feed.subscribe({ after, types, onNews: () => this.#pump() });
     this.body = new ReadableStream<Uint8Array>({
       start: (controller) => {
@@ -142,7 +140,6 @@ class EventStream {
   end(reason: string): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#signal.removeEventListener("abort", this.#onGone);
     this.#reader.close();
     this.#place[Symbol.dispose]();
     this.#onEnd();

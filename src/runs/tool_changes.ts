@@ -65,7 +65,7 @@ function changesOf(tool: string, before: Look | undefined, now: Look | undefined
   if (now.declared !== before.declared) changes.push(is("changed"));
   if (enabled !== before.enabled) changes.push(is(enabled ? "enabled" : "disabled"));
   // A tool that is switched off is not to be had either, which goes without saying.
-  else if (enabled && available !== before.available) {
+  else if (available !== before.available) {
     changes.push(is(available ? "available" : "unavailable"));
   } else if (available && before.available && now.entry.executor !== before.entry.executor) {
     changes.push(is("program_replaced"));

@@ -25,6 +25,17 @@ function setUp(max = 2) {
   return { clock, keeper, limit, take, closed, refused: () => refused };
 }
 
+/** Lets time pass as it does in a process that is awake; the keeper is asked all the while. */
+function pass(clock: FakeClock, keeper: ConnectionKeeper, ms: number): void {
+  const stepwiseMs = Math.min(ms, 300);
+  clock.advance(ms - stepwiseMs);
+  void keeper.roomInMs;
+  for (let leftMs = stepwiseMs; leftMs > 0; leftMs -= 20) {
+    clock.advance(Math.min(20, leftMs));
+    void keeper.roomInMs;
+  }
+}
+
 /** The connection in an answer that must be one. */
 function taken(connection: KeptConnection | null): KeptConnection {
   assert(connection !== null, "it was refused");
@@ -88,12 +99,45 @@ Deno.test("connections: the one that has waited longest makes room, and one that
   taken(take("a"));
   clock.advance(10);
   taken(take("b"));
-  assert.equal(keeper.roomInMs, TIMES.roomAfterMs - 10);
+  assert.equal(keeper.roomInMs, 20);
   assert.deepEqual([take("c"), closed, refused()], [null, [], 1]);
-  clock.advance(keeper.roomInMs);
+  pass(clock, keeper, TIMES.roomAfterMs - 11);
+  assert.equal(keeper.roomInMs, 1);
+  clock.advance(1);
   assert.equal(keeper.roomInMs, 0);
   taken(take("d"));
   assert.deepEqual([closed, keeper.open], [["a: room"], 2]);
+});
+
+Deno.test("connections: a process that stood still has looked at nobody meanwhile, and closes nobody for it", () => {
+  const { clock, keeper, take, closed } = setUp(1);
+  taken(take("a"));
+  clock.advance(5_000);
+  assert.deepEqual([take("b"), keeper.roomInMs > 0], [null, true]);
+  pass(clock, keeper, TIMES.roomAfterMs);
+  taken(take("c"));
+  assert.deepEqual(closed, ["a: room"]);
+});
+
+Deno.test("connections: of two that could go, the one that has waited longer does", () => {
+  const { clock, keeper, take, closed } = setUp(2);
+  const first = taken(take("a"));
+  clock.advance(1);
+  taken(take("b"));
+  clock.advance(1);
+  begun(first).ended();
+  pass(clock, keeper, TIMES.roomAfterMs);
+  taken(take("c"));
+  assert.deepEqual(closed, ["b: room"]);
+});
+
+Deno.test("connections: a body is there once; what is sent already is not answered anew", () => {
+  const { clock, take, closed } = setUp();
+  const request = begun(taken(take("a")), true);
+  request.sending();
+  request.received();
+  clock.advance(TIMES.sendMs + TIMES.lookEveryMs);
+  assert.deepEqual(closed, ["a: send_timeout"]);
 });
 
 Deno.test("connections: whoever answers loses nothing, a slow body does, and the address with the most does first", () => {
@@ -103,7 +147,7 @@ Deno.test("connections: whoever answers loses nothing, a slow body does, and the
   taken(take("other", "10.0.0.2"));
   clock.advance(1);
   taken(take("many", "10.0.0.9"));
-  clock.advance(TIMES.roomAfterReceivingMs);
+  pass(clock, keeper, TIMES.roomAfterReceivingMs);
   taken(take("1"));
   // It has waited for less time than the other's only one.
   assert.deepEqual(closed, ["many: room"]);
@@ -118,7 +162,7 @@ Deno.test("connections: a body that has arrived is none that is slow", () => {
   const { clock, keeper, take } = setUp(1);
   const request = begun(taken(take("a")), true);
   request.received();
-  clock.advance(TIMES.roomAfterReceivingMs);
+  pass(clock, keeper, TIMES.roomAfterReceivingMs);
   assert.deepEqual([take("b"), keeper.roomInMs], [null, 0]);
 });
 
@@ -129,7 +173,7 @@ Deno.test("connections: another limit holds for the next connection", () => {
   taken(take("b"));
   taken(take("c"));
   limit.max = 1;
-  clock.advance(TIMES.roomAfterMs);
+  pass(clock, keeper, TIMES.roomAfterMs);
   taken(take("d"));
   assert.deepEqual([closed, keeper.open], [["a: room", "b: room", "c: room"], 1]);
 });
@@ -146,7 +190,7 @@ Deno.test("connections: a few requests at once on one connection, and no more", 
 Deno.test("connections: without files some are closed, and fewer are kept for a while", () => {
   const { clock, keeper, take, closed } = setUp(1_000);
   for (let index = 0; index < 64; index++) taken(take(String(index)));
-  clock.advance(TIMES.roomAfterMs);
+  pass(clock, keeper, TIMES.roomAfterMs);
   assert.equal(keeper.runOutOfFiles(), 8);
   assert.deepEqual([closed[0], closed.at(-1), keeper.open], ["0: shortage", "7: shortage", 56]);
   taken(take("next"));
@@ -205,88 +249,96 @@ const MOST_MS = { fresh: 10_000, idle: 75_000, receiving: Infinity, answering: I
 const ROOM_MS = { fresh: 100, idle: 100, receiving: 5_000, answering: Infinity, sending: Infinity };
 
 Deno.test("connections: never more than the limit, none closed that is needed, none kept that is overdue", () => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 120 }), (max, steps) => {
-    const clock = new FakeClock();
-    const all: Known[] = [];
-    let reason: CloseReason | null = null;
-    const keeper = new ConnectionKeeper(clock, () => max, {
-      closed: (why) => reason = why,
-      refused: () => {},
-    });
-    const open = () => all.filter(({ closedMs }) => closedMs === null);
-    const ageMs = ({ sinceMs }: Known) => clock.now() - sinceMs;
-    const mayGo = () => open().filter((one) => ageMs(one) >= ROOM_MS[one.phase]);
-    const crowd = ({ peer }: Known) => open().filter((other) => other.peer === peer).length;
-    for (const one of steps) {
-      if (one.do === "take") {
-        const rank = (known: Known) => [known.phase === "receiving" ? 1 : 0, -crowd(known), known.sinceMs];
-        const ranked = mayGo().map((known) => ({ known, key: rank(known) })).sort((a, b) =>
-          a.key[0]! - b.key[0]! || a.key[1]! - b.key[1]! || a.key[2]! - b.key[2]!
-        );
-        const isFull = open().length >= max;
-        const before = open();
-        let self: Known | null = null;
-        const kept = keeper.take(one.peer, () => {
-          assert.equal(self!.closedMs, null, "closed twice");
-          self!.closedMs = clock.now();
-          if (reason === "room") return;
-          assert.ok(ageMs(self!) >= MOST_MS[self!.phase], `${reason} in phase ${self!.phase}`);
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 4 }),
+      fc.array(step, { maxLength: 120, size: "max" }),
+      (max, steps) => {
+        const clock = new FakeClock();
+        const all: Known[] = [];
+        let reason: CloseReason | null = null;
+        const keeper = new ConnectionKeeper(clock, () => max, {
+          closed: (why) => reason = why,
+          refused: () => {},
         });
-        const gone = before.filter(({ closedMs }) => closedMs !== null);
-        if (!isFull) assert.deepEqual(gone, []);
-        else if (ranked.length === 0) assert.deepEqual([gone, kept], [[], null]);
-        else {
-          assert.equal(gone.length, 1);
-          const best = ranked[0]!.key;
-          assert.deepEqual(ranked.find(({ known }) => known === gone[0])?.key, best);
+        const open = () => all.filter(({ closedMs }) => closedMs === null);
+        const ageMs = ({ sinceMs }: Known) => clock.now() - sinceMs;
+        const mayGo = () => open().filter((one) => ageMs(one) >= ROOM_MS[one.phase]);
+        const crowd = ({ peer }: Known) => open().filter((other) => other.peer === peer).length;
+        for (const one of steps) {
+          if (one.do === "take") {
+            const rank = (
+              known: Known,
+            ) => [known.phase === "receiving" ? 1 : 0, -crowd(known), known.sinceMs];
+            const ranked = mayGo().map((known) => ({ known, key: rank(known) })).sort((a, b) =>
+              a.key[0]! - b.key[0]! || a.key[1]! - b.key[1]! || a.key[2]! - b.key[2]!
+            );
+            const isFull = open().length >= max;
+            const before = open();
+            let self: Known | null = null;
+            const kept = keeper.take(one.peer, () => {
+              assert.equal(self!.closedMs, null, "closed twice");
+              self!.closedMs = clock.now();
+              if (reason === "room") return;
+              assert.ok(ageMs(self!) >= MOST_MS[self!.phase], `${reason} in phase ${self!.phase}`);
+            });
+            const gone = before.filter(({ closedMs }) => closedMs !== null);
+            if (!isFull) assert.deepEqual(gone, []);
+            else if (ranked.length === 0) assert.deepEqual([gone, kept], [[], null]);
+            else {
+              assert.equal(gone.length, 1);
+              const best = ranked[0]!.key;
+              assert.deepEqual(ranked.find(({ known }) => known === gone[0])?.key, best);
+            }
+            if (kept === null) assert.ok(isFull);
+            else {
+              self = {
+                peer: one.peer,
+                kept,
+                phase: "fresh",
+                sinceMs: clock.now(),
+                request: null,
+                closedMs: null,
+              };
+              all.push(self);
+            }
+          } else if (one.do === "advance") {
+            pass(clock, keeper, one.ms);
+            for (const known of open()) {
+              // It is looked once a second.
+              assert.ok(ageMs(known) < MOST_MS[known.phase] + 1_000, `${known.phase} for ${ageMs(known)} ms`);
+            }
+          } else {
+            const known = open()[one.which];
+            if (known === undefined) continue;
+            const { request } = known;
+            const go = (phase: Known["phase"]) => {
+              known.phase = phase;
+              known.sinceMs = clock.now();
+            };
+            if (one.do === "gone") {
+              known.closedMs = clock.now();
+              known.kept.gone();
+            } else if (one.do === "begin") {
+              if (request !== null) continue;
+              known.request = known.kept.begin(one.hasBody);
+              go(one.hasBody ? "receiving" : "answering");
+            } else if (request !== null) {
+              request[one.do]();
+              if (one.do === "ended") {
+                known.request = null;
+                go("idle");
+              } else if (one.do === "sending") go("sending");
+              else if (known.phase === "receiving") go("answering");
+            }
+          }
+          assert.equal(keeper.open, open().length);
+          assert.ok(keeper.open <= max);
         }
-        if (kept === null) assert.ok(isFull);
-        else {
-          self = {
-            peer: one.peer,
-            kept,
-            phase: "fresh",
-            sinceMs: clock.now(),
-            request: null,
-            closedMs: null,
-          };
-          all.push(self);
-        }
-      } else if (one.do === "advance") {
-        clock.advance(one.ms);
-        for (const known of open()) {
-          // It is looked once a second.
-          assert.ok(ageMs(known) < MOST_MS[known.phase] + 1_000, `${known.phase} for ${ageMs(known)} ms`);
-        }
-      } else {
-        const known = open()[one.which];
-        if (known === undefined) continue;
-        const { request } = known;
-        const go = (phase: Known["phase"]) => {
-          known.phase = phase;
-          known.sinceMs = clock.now();
-        };
-        if (one.do === "gone") {
-          known.closedMs = clock.now();
-          known.kept.gone();
-        } else if (one.do === "begin") {
-          if (request !== null) continue;
-          known.request = known.kept.begin(one.hasBody);
-          go(one.hasBody ? "receiving" : "answering");
-        } else if (request !== null) {
-          request[one.do]();
-          if (one.do === "ended") {
-            known.request = null;
-            go("idle");
-          } else if (one.do === "sending") go("sending");
-          else if (known.phase === "receiving") go("answering");
-        }
-      }
-      assert.equal(keeper.open, open().length);
-      assert.ok(keeper.open <= max);
-    }
-    for (const known of open()) known.kept.gone();
-    clock.advance(1_000);
-    assert.deepEqual([keeper.open, clock.pending], [0, 0]);
-  }));
+        for (const known of open()) known.kept.gone();
+        clock.advance(1_000);
+        assert.deepEqual([keeper.open, clock.pending], [0, 0]);
+      },
+    ),
+  );
 });

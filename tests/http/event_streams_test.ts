@@ -124,6 +124,19 @@ Deno.test("event streams: a client that takes nothing for a minute, though somet
   assert.deepEqual([streams.size, dropped(), clock.pending], [0, 1, 0]);
 });
 
+Deno.test("event streams: a client that has read after all has its whole minute again", async () => {
+  const { clock, feed, open, streams } = setUp();
+  const reader = open()!.getReader();
+  await flush();
+  for (let nth = 0; nth < 1000; nth++) feed.publish("run", { pad: "x".repeat(100) });
+  clock.advance(4 * HEARTBEAT_MS);
+  for (let chunks = 0; chunks < 3; chunks++) await reader.read();
+  clock.advance(4 * HEARTBEAT_MS);
+  assert.equal(streams.size, 1);
+  clock.advance(HEARTBEAT_MS);
+  assert.equal(streams.size, 0);
+});
+
 Deno.test("event streams: a client that reads slowly, but reads, is not stalled", async () => {
   const { clock, feed, open, streams } = setUp();
   const reader = open()!.getReader();

@@ -86,9 +86,10 @@ Deno.test(
     assert.equal((await server.execute("fail", {})).body.outcome, "failure");
     await until("the others", () => others.every(({ events }) => events.length === 2));
     const published = await valueOf(server, "bulkhead_events_total");
-    assert.equal(published, counted.refusals + 2 * counted.runs + 3);
-    await untilAtLast(() => Promise.resolve(all.events.length === published + 1));
+    await untilAtLast(() => Promise.resolve(all.events.length > published));
     assertGapless(all.events);
+    const told = all.events.filter(({ event }) => event !== "start" && event !== "health").length;
+    assert.equal(told, counted.refusals + 2 * counted.runs + 3);
     for (const { events } of others) {
       assert.deepEqual(events, [events[0], all.events.find(({ event }) => event === "breaker")]);
     }
@@ -100,7 +101,7 @@ Deno.test(
     await using back = new CurlReader(`${server.url}/events`, [`Last-Event-ID: ${kept.at(-1)!.id}`]);
     await until(
       "what it missed",
-      () => back.events.length > 0 && numberOf(back.events.at(-1)!) === published,
+      () => back.events.length > 0 && numberOf(back.events.at(-1)!) >= published,
     );
     assertGapless(back.events);
     assert.equal(back.events[0]!.event, "reset");

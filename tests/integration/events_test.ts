@@ -22,6 +22,11 @@ function setUp(more = ""): { readonly folder: TestFolder; readonly config: strin
   return { folder, config: `tools: { include: [say, fail] }\n${more}` };
 }
 
+/** The events but for those of health, which come as the machine likes. */
+function withoutHealth(events: readonly SeenEvent[]): SeenEvent[] {
+  return events.filter(({ event }) => event !== "health");
+}
+
 /** What is in an event, in a few words. */
 function inShort({ event, data }: SeenEvent): string {
   if (event === "run") return [data.state, data.tool, data.outcome ?? data.reason].filter(Boolean).join(" ");
@@ -33,14 +38,14 @@ Deno.test("whatever happens is told, once and in order", options, async () => {
   const { folder, config } = setUp();
   using _ = folder;
   await using server = await ChangingServer.start(folder, config);
-  await using reader = new CurlReader(`${server.server.url}/events?types=run,breaker,tool`);
+  await using reader = new CurlReader(`${server.server.url}/events`);
   await until("the stream", () => reader.events.length === 1);
   const { body } = await server.execute("say", { correlation_id: "mine" });
   for (let count = 0; count < 3; count++) await server.execute("fail");
   await server.execute("nope");
   await server.configure(config.replace("say, fail", "say"));
   await until("all of it", () => reader.events.some(({ event }) => event === "tool"));
-  const [start, ...events] = reader.events;
+  const [start, ...events] = withoutHealth(reader.events);
   assert.equal(start!.event, "start");
   assertGapless(reader.events);
   assert.deepEqual(events.map(inShort), [
@@ -97,18 +102,20 @@ Deno.test(
       const wanted = 1 + (visits++ % 9);
       // It leaves in the middle, with whatever it has got by then.
       await until("some events", () => reader.events.length >= wanted || isOver);
-      if (isOver) await until("the end", () => numberOf({ id: reader.parser.lastId || lastId }) >= 192);
+      const lastOf = () => numberOf({ id: reader.parser.lastId || lastId });
+      if (isOver) await until("the end", () => lastOf() >= numberOf(steady.events.at(-1)!));
       await reader.leave();
       seen.push(...reader.events);
       lastId = reader.parser.lastId || lastId;
     }
     await runs;
-    await until("all runs", () => steady.events.length === 1 + 2 * 96);
+    await until("all that it has seen", () => steady.events.length > seen.length);
     assert(visits > 3, `${visits} visits`);
     assert.deepEqual(
       seen.map(({ id, event }) => [id, event]),
-      steady.events.slice(1).map(({ id, event }) => [id, event]),
+      steady.events.slice(1, seen.length + 1).map(({ id, event }) => [id, event]),
     );
+    assert.equal(seen.filter(({ event }) => event === "run").length, 2 * 96);
     assertGapless(steady.events);
   },
 );
@@ -122,10 +129,14 @@ Deno.test("another start of the server is told from this one", options, async ()
     await server.execute("say", {});
     const query = ids.length === 0 ? "" : `?last_event_id=${ids[0]}`;
     await using reader = new CurlReader(`${server.url}/events${query}`);
-    await until("the stream", () => reader.events.length === (start === 0 ? 1 : 3));
+    await until("the stream", () => withoutHealth(reader.events).length === (start === 0 ? 1 : 3));
     ids.push(reader.events[0]!.id);
     if (start === 0) continue;
-    assert.deepEqual(reader.events.map(inShort), ["reset", "started say", "ended say success"]);
+    assert.deepEqual(withoutHealth(reader.events).map(inShort), [
+      "reset",
+      "started say",
+      "ended say success",
+    ]);
     assert.equal(reader.events[0]!.data.reason, "other_server");
   }
   assert.notEqual(ids[0]!.split("-")[0], ids[1]!.split("-")[0]);

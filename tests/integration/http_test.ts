@@ -83,6 +83,20 @@ Deno.test("a browser's page is refused, by Origin and by Host (D20, D21)", async
   assert.match(rebound, /^HTTP\/1\.1 403 /);
 });
 
+Deno.test("a target that is no URL is the caller's mistake", async () => {
+  await using server = await startHttp([]);
+  const { host } = new URL(server.url);
+  for (
+    const target of ["http://[::1/tools", "http://a b/tools", "http://x:99999999/tools"]
+  ) {
+    const answer = await rawRequest(
+      server.url,
+      `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    );
+    assert.match(answer, /^HTTP\/1\.1 400 /, target);
+  }
+});
+
 /** A port that was free a moment ago. */
 function closedPort(): number {
   using lab = openPorts(1);
