@@ -23,7 +23,7 @@ export const TIMES = {
    * How long a connection has waited at least when it is closed to make room: a request may be there already, and not be
    * looked at yet. Of a pause of the whole process no more than {@link AWAKE_STEP_MS} counts.
    */
-  roomAfterMs: 100,
+  roomAfterMs: 250,
   /** The same while a body arrives: an honest one is there by then. */
   roomAfterReceivingMs: 5_000,
   /** How long a connection of which no more is wanted may take to be closed by its client. */

@@ -29,7 +29,7 @@ const MAX_REFUSALS = 16;
 /** How long a client that is refused may take to read that, in milliseconds. */
 const REFUSAL_MS = 1_000;
 /** How often it is looked whether there is room for the next connection by now, before it is decided. */
-const MAX_ROOM_LOOKS = 15;
+const MAX_ROOM_LOOKS = 20;
 /** How long accepting pauses after it has failed, in milliseconds: twice as long each time, up to the most. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1_000;

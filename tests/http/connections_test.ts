@@ -27,7 +27,7 @@ function setUp(max = 2) {
 
 /** Lets time pass as it does in a process that is awake; the keeper is asked all the while. */
 function pass(clock: FakeClock, keeper: ConnectionKeeper, ms: number): void {
-  const stepwiseMs = Math.min(ms, 300);
+  const stepwiseMs = Math.min(ms, 600);
   clock.advance(ms - stepwiseMs);
   void keeper.roomInMs;
   for (let leftMs = stepwiseMs; leftMs > 0; leftMs -= 20) {
@@ -229,7 +229,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       do: fc.constant("advance"),
-      ms: fc.oneof(fc.nat({ max: 200 }), fc.nat({ max: 6_000 }), fc.nat({ max: 90_000 })),
+      ms: fc.oneof(fc.nat({ max: 400 }), fc.nat({ max: 6_000 }), fc.nat({ max: 90_000 })),
     }),
   },
 ) as fc.Arbitrary<Step>;
@@ -246,7 +246,7 @@ interface Known {
 
 /** Milliseconds that each phase may last, and after how many it may make room. */
 const MOST_MS = { fresh: 10_000, idle: 75_000, receiving: Infinity, answering: Infinity, sending: 75_000 };
-const ROOM_MS = { fresh: 100, idle: 100, receiving: 5_000, answering: Infinity, sending: Infinity };
+const ROOM_MS = { fresh: 250, idle: 250, receiving: 5_000, answering: Infinity, sending: Infinity };
 
 Deno.test("connections: never more than the limit, none closed that is needed, none kept that is overdue", () => {
   fc.assert(

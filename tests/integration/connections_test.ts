@@ -42,7 +42,7 @@ function holding(url: string, count: number, text: string, dripMs = 0): Disposab
       } catch {
         // The server need not take it.
       }
-      await new Promise((resolve) => setTimeout(resolve, 200 + 1_000 * Math.random()));
+      await new Promise((resolve) => setTimeout(resolve, 500 + 2_000 * Math.random()));
     }
   };
   for (let index = 0; index < count; index++) void hold();

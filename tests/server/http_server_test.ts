@@ -113,7 +113,7 @@ Deno.test("http server: running out of files is no end; it makes room, pauses ev
   const { come, isAccepting, clock, events, keeper } = setUp();
   come(playedConnection().connection);
   await flush();
-  for (let past = 0; past < 100; past += 20) {
+  for (let past = 0; past < 260; past += 20) {
     clock.advance(20);
     void keeper.roomInMs;
   }
@@ -192,7 +192,7 @@ Deno.test("http server: one more waits until another may make room for it", asyn
   const next = playedConnection();
   come(next.connection);
   await flush();
-  for (let past = 0; past < 80; past += 20) {
+  for (let past = 0; past < 240; past += 20) {
     clock.advance(20);
     await flush();
     assert.deepEqual([served.length, next.done, events], [1, [], []]);
