@@ -4,6 +4,7 @@
  * @module
  */
 import "./quiet_server.ts";
+import { FailedRequest } from "../core/failed_request.ts";
 import { NAME, VERSION } from "../core/version.ts";
 import { logWritten } from "../logging/setup.ts";
 import { nearest } from "../documents/nearest.ts";
@@ -39,7 +40,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return await run({ args: rest, io, name: command.name, brief: command.brief });
   } catch (error) {
     if (error instanceof Exit) return error.code;
-    const what = error instanceof Error ? error.stack ?? error.message : String(error);
+    const { error: what } = FailedRequest.about(error);
     io.stderr(escapeControls(redactText(`bulkhead: internal error: ${what}\n`)));
     return EXIT.bug;
   } finally {

@@ -13,7 +13,7 @@ import { permissionsPage } from "../confinement/permissions_page.ts";
 import { readArguments } from "./arguments.ts";
 import { EXIT } from "../core/exit.ts";
 import type { Command } from "./command.ts";
-import { findPrograms } from "../server/engine.ts";
+import { findPrograms } from "../server/find_programs.ts";
 import { commandFolders } from "../server/find_tools.ts";
 import { machineOfNow } from "../server/system.ts";
 import { configFlags, configOptions, serverOptions } from "./options.ts";

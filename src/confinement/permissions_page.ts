@@ -12,7 +12,7 @@ const PURPOSES: Readonly<Record<PermissionKind, string>> = {
   read: "The configuration, the manifests, and whether somebody else could have replaced a program.",
   write: "Handed to the scribe: the folders that runs work in, the record of this server, the log file.",
   net:
-    "Listening on loopback, with `--transport http` only; and the services in `health.dependencies`, handed to the prober. Main itself connects nowhere.",
+    "Listening on `server.host` (the executable: on loopback), with `--transport http` only; and the services in `health.dependencies`, handed to the prober. Main itself connects nowhere.",
   env: "The configuration's variables; never a secret.",
   sys:
     "The server's own user and group: programs that others may write are refused. Handed to the scribe, for the server's health: the processors' times, the machine's memory, the space on a disk.",

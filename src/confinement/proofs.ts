@@ -8,7 +8,8 @@ import { newId } from "../core/ids.ts";
 import { type Attempt, type AttemptPlan, connecting, tryAll } from "./attempts.ts";
 import type { ConfinedTool } from "./confined_tool.ts";
 import type { ProofAnswer, ProofOrder } from "./proof_worker.ts";
-import { type Place, placeText } from "./place.ts";
+import { netGrant } from "./permissions.ts";
+import type { Place } from "./place.ts";
 import { compartmentPermissions, proberPermissions, PROOF_URL } from "./workers.ts";
 
 /** What was shown, or not. */
@@ -79,7 +80,7 @@ export async function proveCompartment(
  * unless that is among them.
  */
 export async function proveProber(services: readonly Place[], plan: AttemptPlan): Promise<Proof[]> {
-  const probe = new Probe(proberPermissions(services.map(placeText)));
+  const probe = new Probe(proberPermissions(services.map(netGrant)));
   const { attempts } = await probe.tryAll({ ...plan, services: [] }, null);
   const own = services.map(connecting);
   return attempts.filter(({ what }) => !own.includes(what))

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ID_PATTERN } from "../core/ids.ts";
 import {
   bytesUpTo,
   type Check,
@@ -32,12 +33,7 @@ export interface FoundRun {
 }
 
 /** What is to be kept of a run. */
-export interface RunFiles {
-  readonly index: Uint8Array;
-  readonly result: Uint8Array;
-  readonly stdout: Uint8Array;
-  readonly stderr: Uint8Array;
-}
+export type RunFiles = Readonly<Record<RunFile, Uint8Array>>;
 
 /** From the server to the scribe. `open_runs` comes before all others, once. */
 export type RunOrder =
@@ -84,10 +80,8 @@ export const MAX_RUN_READ_BYTES = 1_048_576;
 /** Runs in one message. */
 export const MAX_RUNS_AT_ONCE = 128;
 
-/** How a run is named: a part of a path, in which nothing but this may stand. */
-export const RUN_ID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-const run = matching(RUN_ID_PATTERN);
+/** A run's id is the name of its folder, in which nothing but this may stand. */
+const run = matching(ID_PATTERN);
 const id = run;
 const bytes = bytesUpTo(MAX_RUN_FILE_BYTES);
 const readLength: Check = (value) => wholeCount(value) && Number(value) <= MAX_RUN_READ_BYTES;

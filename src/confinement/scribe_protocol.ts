@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { TOOL_NAME_PATTERN } from "../core/ids.ts";
 import {
   areChanged,
   areNames,
@@ -142,8 +143,8 @@ export const MAX_DEAD = 1024;
 /** How a server is named. */
 export const NONCE_PATTERN = /^[0-9a-f]{1,64}$/;
 
-/** How a tool is named. */
-export const isToolName: Check = matching(/^[a-z][a-z0-9_]{0,63}$/);
+/** Whether a value is a tool's name. */
+export const isToolName: Check = matching(TOOL_NAME_PATTERN);
 
 // Names that become part of a path: none of them can be `.` or `..` or hold a slash.
 const nonce = matching(NONCE_PATTERN);

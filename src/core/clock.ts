@@ -27,3 +27,8 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** A time of {@link Clock.wall} as people and programs read it: RFC 3339, in UTC, to the millisecond. */
+export function isoTime(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}

@@ -16,6 +16,11 @@ export class FailedRequest extends Error {
     if (error instanceof FailedRequest) {
       return { correlation_id: error.correlationId, error: FailedRequest.about(error.cause).error };
     }
-    return { error: error instanceof Error ? error.stack ?? error.message : String(error) };
+    return { error: stackOf(error) };
   }
+}
+
+/** Where an error comes from, for the log: its stack with its message, or what was thrown in its place. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

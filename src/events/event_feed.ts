@@ -8,7 +8,8 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, isoTime } from "../core/clock.ts";
+import { stackOf } from "../core/failed_request.ts";
 import { type Boot, type EventType, formatEventId, type Message, messageOf, parseEventId } from "./event.ts";
 import { EventReader, type KeptEvent, type Subscription } from "./event_reader.ts";
 
@@ -131,7 +132,7 @@ export class EventFeed {
   }
 
   #timed(data: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-    return { time: new Date(this.#clock.wall()).toISOString(), ...data };
+    return { time: isoTime(this.#clock.wall()), ...data };
   }
 
   /** Where a reader begins, and what it is told of that: nothing, if it simply goes on. */
@@ -167,9 +168,7 @@ export class EventFeed {
       reader.tell();
     } catch (error) {
       reader.close();
-      logger.error("a reader of events failed", {
-        error: error instanceof Error ? error.stack : String(error),
-      });
+      logger.error("a reader of events failed", { error: stackOf(error) });
     }
   }
 }

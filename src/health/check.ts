@@ -4,12 +4,7 @@
  * @module
  */
 import type { PRIORITIES } from "../config/health_schema.ts";
-
-/** How well something is. */
-export type HealthStatus = "healthy" | "degraded" | "unhealthy";
-
-/** Every {@link HealthStatus}, the best first. */
-export const HEALTH_STATUSES = ["healthy", "degraded", "unhealthy"] as const satisfies HealthStatus[];
+import type { HealthStatus } from "../core/health_status.ts";
 
 /** What a check's result means for the server as a whole. */
 export type Priority = (typeof PRIORITIES)[number];

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { HealthStatus, Priority } from "./check.ts";
+import type { HealthStatus } from "../core/health_status.ts";
+import type { Priority } from "./check.ts";
 
 /** A check's result, as far as it counts. */
 export interface Weighed {

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Clock } from "../core/clock.ts";
-import type { HealthCheck, HealthStatus } from "./check.ts";
+import type { HealthStatus } from "../core/health_status.ts";
+import type { HealthCheck } from "./check.ts";
 import { Checkups } from "./checkup.ts";
 import { type HealthRound, type PastRound, roundOf } from "./round.ts";
 

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { isoTime } from "../core/clock.ts";
+import type { HealthStatus } from "../core/health_status.ts";
 import { redactJson, redactText } from "../core/redact.ts";
 import { escapeLine } from "../core/text.ts";
-import type { CheckOutcome, HealthStatus, Priority } from "./check.ts";
+import type { CheckOutcome, Priority } from "./check.ts";
 import { combine } from "./combine.ts";
 import type { HealthSummary } from "./summary_schema.ts";
 
@@ -115,11 +117,6 @@ export function summaryOf(
 /** To the millisecond. */
 function seconds(ms: number): number {
   return Math.round(ms) / 1000;
-}
-
-/** A time as people and programs read it. */
-export function isoTime(wallMs: number): string {
-  return new Date(wallMs).toISOString();
 }
 
 function eachOf<T>(

@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
+import { HEALTH_STATUSES } from "../core/health_status.ts";
 import { VERSION } from "../core/version.ts";
 import { registerHealthMetrics } from "../metrics/health_metrics.ts";
 import type { Registry } from "../metrics/registry.ts";
@@ -12,7 +13,7 @@ import { type ConfinementHealth, confinementHealth } from "./checks/confinement_
 import { processHealth } from "./checks/process_health.ts";
 import { systemResources, type Thresholds } from "./checks/system_resources.ts";
 import { type ToolHealth, toolHealth } from "./checks/tool_health.ts";
-import { HEALTH_STATUSES, type HealthCheck } from "./check.ts";
+import type { HealthCheck } from "./check.ts";
 import { EventLoopLag } from "./event_loop_lag.ts";
 import { type HealthChange, HealthMonitor, type MonitorSettings } from "./monitor.ts";
 import { knowCpuTime, readProcess } from "./process_reading.ts";

@@ -5,8 +5,9 @@
  */
 import * as z from "zod";
 import { PRIORITIES } from "../config/health_schema.ts";
+import { HEALTH_STATUSES } from "../core/health_status.ts";
 
-const status = z.enum(["healthy", "degraded", "unhealthy"]);
+const status = z.enum(HEALTH_STATUSES);
 const timestamp = z.iso.datetime();
 const priority = z.enum(PRIORITIES);
 const seconds = z.number().min(0);

@@ -4,12 +4,13 @@
  *
  * @module
  */
+import type { HealthStatus } from "../core/health_status.ts";
 import type { RefusalCondition } from "../core/refusal.ts";
 import { escapeLine, withRemedy } from "../core/text.ts";
 import { checkClient } from "../runs/check_client.ts";
 import type { Pipeline, RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
-import type { CheckOutcome, HealthCheck, HealthStatus, Priority } from "./check.ts";
+import type { CheckOutcome, HealthCheck, Priority } from "./check.ts";
 
 /** A run of `health.checks`. */
 export interface ToolCheckSettings {

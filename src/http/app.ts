@@ -11,7 +11,7 @@ import { quote } from "../core/text.ts";
 import { authorise } from "./authorise.ts";
 import { answerPreflight, isPreflight, sharedOrigin, shareWith } from "./cors.ts";
 import { checkOrigin } from "./origin_check.ts";
-import type { Connection, HttpParts } from "./parts.ts";
+import { type Connection, connectionOf, type HttpParts } from "./parts.ts";
 import { peerName } from "./peer.ts";
 import { methodNotAllowed, notFound, problem } from "./problem.ts";
 import { NO_QUERY, readQuery } from "./query.ts";
@@ -143,7 +143,6 @@ function refuseMethod(context: HttpContext, { methods }: Route): Response {
   return methodNotAllowed(quote(context.req.path), methods);
 }
 
-function peerOf({ env }: HttpContext): string {
-  if (env?.peer === undefined) throw new Error("a request came without its connection");
-  return peerName(env.peer);
+function peerOf(context: HttpContext): string {
+  return peerName(connectionOf(context).peer);
 }

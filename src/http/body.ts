@@ -4,9 +4,9 @@
  * @module
  */
 import type { Context } from "hono";
-import { type Clock, systemClock } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import { TIMES } from "./connections.ts";
-import type { Connection } from "./parts.ts";
+import { connectionOf, type HttpParts } from "./parts.ts";
 
 /** Why there is no body, and what to do. */
 export interface NoBody {
@@ -29,11 +29,16 @@ export interface BodyTime {
 const FIRST_ROOM_BYTES = 4096;
 
 /** {@link readJsonBody} for a request that is served; its connection learns what has become of the body. */
-export async function readBodyOf(context: Context, maxBytes: number, ifEmpty?: object): Promise<BodyReading> {
-  const body = await readJsonBody(context.req.raw, maxBytes, ifEmpty);
-  const connection: Connection | undefined = context.env;
-  if (!body.ok && body.condition === "too_slow") connection?.bodyIsLate?.();
-  else connection?.bodyIsRead?.();
+export async function readBodyOf(
+  context: Context,
+  { maxBodyBytes, clock }: Pick<HttpParts, "maxBodyBytes" | "clock">,
+  ifEmpty?: object,
+): Promise<BodyReading> {
+  const time = { clock, withinMs: TIMES.bodyMs };
+  const body = await readJsonBody(context.req.raw, maxBodyBytes(), time, ifEmpty);
+  const connection = connectionOf(context);
+  if (!body.ok && body.condition === "too_slow") connection.bodyIsLate?.();
+  else connection.bodyIsRead?.();
   return body;
 }
 
@@ -45,8 +50,8 @@ export async function readBodyOf(context: Context, maxBytes: number, ifEmpty?: o
 export async function readJsonBody(
   request: Request,
   maxBytes: number,
+  time: BodyTime,
   ifEmpty?: object,
-  time: BodyTime = { clock: systemClock, withinMs: TIMES.bodyMs },
 ): Promise<BodyReading> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") {

@@ -36,3 +36,8 @@ export function connectionLimit(
   const others = OWN_FILES + tools * FILES_PER_TOOL + runs * FILES_PER_RUN;
   return Math.min(wanted, Math.max(LEAST_CONNECTIONS, openFiles - others));
 }
+
+/** How many of these connections may be held by streams that stay open: half, so that others can still ask something. */
+export function streamLimit(connections: number): number {
+  return Math.max(1, Math.floor(connections / 2));
+}

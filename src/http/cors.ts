@@ -5,6 +5,7 @@
  * @module
  */
 import type { OriginRules } from "./origin_check.ts";
+import { ANSWER_HEADERS } from "./route.ts";
 
 /** What a page may send. */
 const REQUEST_HEADERS = [
@@ -15,18 +16,12 @@ const REQUEST_HEADERS = [
   "mcp-method",
   "last-event-id",
   "range",
+  "if-range",
+  "if-none-match",
 ].join(", ");
 
 /** What a page may read, beside what it always may. */
-const ANSWER_HEADERS = [
-  "mcp-session-id",
-  "retry-after",
-  "www-authenticate",
-  "allow",
-  "location",
-  "accept-ranges",
-  "content-range",
-].join(", ");
+const READABLE_HEADERS = ["mcp-session-id", ...ANSWER_HEADERS].join(", ");
 
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const MAX_AGE_SEC = 600;
@@ -40,7 +35,7 @@ export function sharedOrigin(request: Request, rules: OriginRules): string | nul
 /** Lets a page of that origin read the answer, which is changed. */
 export function shareWith(origin: string, response: Response): void {
   response.headers.set("access-control-allow-origin", origin);
-  response.headers.set("access-control-expose-headers", ANSWER_HEADERS);
+  response.headers.set("access-control-expose-headers", READABLE_HEADERS);
   response.headers.append("vary", "origin");
 }
 

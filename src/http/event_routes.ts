@@ -9,7 +9,7 @@ import { newId } from "../core/ids.ts";
 import { quote } from "../core/text.ts";
 import { EVENT_TYPES, isEventType } from "../events/event.ts";
 import type { Caller } from "./authorise.ts";
-import type { HttpParts } from "./parts.ts";
+import { type HttpParts, partOf } from "./parts.ts";
 import { problem } from "./problem.ts";
 import type { RouteAnswer } from "./route.ts";
 import { problemSchema } from "./schemas.ts";
@@ -49,12 +49,11 @@ export const EVENT_ANSWERS: Readonly<Record<number, RouteAnswer>> = {
 /** Opens a stream of events. */
 export function readEvents(
   context: Context,
-  { events }: HttpParts,
+  parts: HttpParts,
   caller: Caller,
   query: z.infer<typeof eventsQuery>,
 ): Response {
-  if (events === undefined) throw new Error("a route is there without its part");
-  const body = events.open({
+  const body = partOf(parts, "events").open({
     caller: caller.name,
     // A browser sends the header when it connects again by itself, and the query as it was at first.
     after: context.req.header("last-event-id") ?? query.last_event_id ?? null,

@@ -4,11 +4,12 @@
  * @module
  */
 import type { Context } from "hono";
-import { escapeControlsInJson } from "../core/text.ts";
+import { isoTime } from "../core/clock.ts";
 import { VERSION } from "../core/version.ts";
-import type { HealthStatus } from "../health/check.ts";
-import { isoTime, summaryOf } from "../health/round.ts";
-import type { HttpParts } from "./parts.ts";
+import type { HealthStatus } from "../core/health_status.ts";
+import { summaryOf } from "../health/round.ts";
+import { jsonAnswer } from "./json_answer.ts";
+import { type HttpParts, partOf } from "./parts.ts";
 
 /** The status code that goes with each status: 207 is Multi-Status, since some things are well and others are not. */
 const STATUS_CODES: Readonly<Record<HealthStatus, number>> = { healthy: 200, degraded: 207, unhealthy: 503 };
@@ -35,14 +36,15 @@ export function readiness(context: Context, { pipeline, confinement }: HttpParts
  */
 export async function showHealth(
   _context: Context,
-  { health, pipeline }: HttpParts,
+  parts: HttpParts,
   hasDetails: boolean,
 ): Promise<Response> {
-  const monitor = health!.monitor;
+  const { pipeline, clock } = parts;
+  const { monitor } = partOf(parts, "health");
   const round = pipeline.admitting ? await monitor.current() : monitor.latest;
   const stopping = !pipeline.admitting;
   const status = stopping || round === null ? "unhealthy" : round.status;
-  const timestamp = isoTime(round?.wallMs ?? Date.now());
+  const timestamp = isoTime(round?.wallMs ?? clock.wall());
   const details = {
     transport: "http",
     version: VERSION,
@@ -50,8 +52,5 @@ export async function showHealth(
     ...(round !== null && summaryOf(round, monitor.history)),
   };
   const body = { status, timestamp, ...(hasDetails && details) };
-  return new Response(escapeControlsInJson(JSON.stringify(body)), {
-    status: STATUS_CODES[status],
-    headers: { "content-type": "application/json" },
-  });
+  return jsonAnswer(body, { status: STATUS_CODES[status] });
 }

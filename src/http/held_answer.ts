@@ -9,6 +9,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
+import { FailedRequest } from "../core/failed_request.ts";
 
 /** How long an answer may take before it is held open, in milliseconds: most are there by then, and come as a whole. */
 export const HOLD_AFTER_MS = 400;
@@ -56,7 +57,7 @@ export function heldBody(
           }),
         (error) =>
           end(() => {
-            logger.error("internal error", { error: error instanceof Error ? error.stack : String(error) });
+            logger.error("internal error", FailedRequest.about(error));
             controller.error(new Error("the answer failed"));
           }),
       );

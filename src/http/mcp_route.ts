@@ -8,6 +8,7 @@ import * as z from "zod";
 import { escapeControls, withRemedy } from "../core/text.ts";
 import type { Caller } from "./authorise.ts";
 import { readBodyOf } from "./body.ts";
+import { jsonAnswer } from "./json_answer.ts";
 import type { HttpParts } from "./parts.ts";
 import type { Answers } from "./route.ts";
 
@@ -44,16 +45,16 @@ const STATUS = { invalid: 400, too_large: 413, too_slow: 408 } as const;
 
 /** Hands a request over to its caller's sessions. */
 export async function speakMcp(context: Context, parts: HttpParts, caller: Caller): Promise<Response> {
-  const { sessions, maxBodyBytes } = parts;
+  const { sessions } = parts;
   const request = context.req.raw;
   const owner = { client: caller.name, mayIntrude: caller.mayIntrude };
   if (request.method !== "POST") return await sessions.handle(request, undefined, owner);
-  const body = await readBodyOf(context, maxBodyBytes());
+  const body = await readBodyOf(context, parts);
   if (body.ok) return await sessions.handle(request, body.value, owner);
   // The endpoint speaks JSON-RPC, so its errors do too: parse error, or invalid request.
   const error = {
     code: body.condition === "invalid" ? -32700 : -32600,
     message: withRemedy(escapeControls(body.error), body.remedy),
   };
-  return context.json({ jsonrpc: "2.0", error, id: null }, STATUS[body.condition]);
+  return jsonAnswer({ jsonrpc: "2.0", error, id: null }, { status: STATUS[body.condition] });
 }

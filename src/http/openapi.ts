@@ -86,7 +86,8 @@ export function openApiDocument(routes: readonly Route[]): Json {
       title: "Bulkhead",
       version: VERSION,
       description: "Command-line network tools, each confined to one program and to allowed targets. " +
-        "HEAD is answered like GET. Host and Origin are checked on every path; CORS is not spoken.",
+        "HEAD is answered like GET, but for streams. Host and Origin are checked on every path; pages of other " +
+        "origins may read answers (CORS) where server.allowed_origins names them.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],

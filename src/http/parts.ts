@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Context } from "hono";
 import type { Clock } from "../core/clock.ts";
 import type { ConfigDescription } from "../config/describe.ts";
 import type { HealthMonitor } from "../health/monitor.ts";
@@ -46,6 +47,16 @@ export interface OptionalParts {
   readonly config?: () => ConfigDescription;
 }
 
+/** A part that a route needs: where it is missing, so is the route. */
+export function partOf<Name extends keyof OptionalParts>(
+  parts: OptionalParts,
+  name: Name,
+): NonNullable<OptionalParts[Name]> {
+  const part = parts[name];
+  if (part === undefined) throw new Error(`there is a route without its part ${name}`);
+  return part;
+}
+
 /** What the service stands on. */
 export interface HttpParts extends AuthoriseParts, OptionalParts {
   readonly toolbox: Toolbox;
@@ -72,4 +83,11 @@ export interface Connection {
   readonly bodyIsLate?: () => void;
   /** Says, of an answer in pieces, that only the client's taking them is waited for: with each piece, or with the last. */
   readonly awaitsClient?: () => void;
+}
+
+/** The connection that brought a request; every request comes with one. */
+export function connectionOf({ env }: Context): Connection {
+  const connection: Partial<Connection> | undefined = env;
+  if (connection?.peer === undefined) throw new Error("a request came without its connection");
+  return { ...connection, peer: connection.peer };
 }

@@ -5,7 +5,7 @@
  */
 import { newId } from "../core/ids.ts";
 import { type Refusal, REFUSAL_ANSWERS, refusalBody } from "../core/refusal.ts";
-import { escapeControlsInJson } from "../core/text.ts";
+import { jsonAnswer } from "./json_answer.ts";
 
 /** A problem that is no refusal: a route, a header, a bug. */
 export interface HttpProblem {
@@ -50,9 +50,7 @@ export function refusalProblem(refusal: Refusal, correlationId: string): Respons
 }
 
 function respond(status: number, headers: HeadersInit, body: object): Response {
-  const response = new Response(escapeControlsInJson(JSON.stringify(body)), { status, headers });
-  response.headers.set("content-type", "application/problem+json");
-  return response;
+  return jsonAnswer(body, { status, type: "application/problem+json", headers });
 }
 
 /** There is nothing at the path that was asked for. */

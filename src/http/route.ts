@@ -12,16 +12,20 @@ import type { HttpParts, OptionalParts } from "./parts.ts";
 import { type QuerySchema, readQuery } from "./query.ts";
 import type { Scope } from "./tokens.ts";
 
-/** A header of an answer that clients go by; `src/http/openapi.ts` describes each. */
-export type AnswerHeader =
-  | "accept-ranges"
-  | "allow"
-  | "bulkhead-outcome"
-  | "bulkhead-total-bytes"
-  | "content-range"
-  | "etag"
-  | "retry-after"
-  | "www-authenticate";
+/** The headers of answers that clients go by; `src/http/openapi.ts` describes each. */
+export const ANSWER_HEADERS = [
+  "accept-ranges",
+  "allow",
+  "bulkhead-outcome",
+  "bulkhead-total-bytes",
+  "content-range",
+  "etag",
+  "retry-after",
+  "www-authenticate",
+] as const;
+
+/** One of {@link ANSWER_HEADERS}. */
+export type AnswerHeader = (typeof ANSWER_HEADERS)[number];
 
 /** What one status means, and what comes with it. */
 export interface RouteAnswer {
@@ -34,7 +38,7 @@ export interface RouteAnswer {
   readonly headers?: readonly AnswerHeader[];
 }
 
-/** The methods that routes have. HEAD is answered like GET. */
+/** The methods that routes have. HEAD is answered like GET, but for {@link RouteBasics.withoutHead}. */
 export type Method = "GET" | "POST" | "DELETE";
 
 /** Answers by status. */

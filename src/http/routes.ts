@@ -7,7 +7,6 @@ import type { Context } from "hono";
 import { configDescriptionSchema } from "../config/describe.ts";
 import { REFUSAL_ANSWERS, type RefusalCondition } from "../core/refusal.ts";
 import { runResultSchema } from "../core/result.ts";
-import { escapeControlsInJson } from "../core/text.ts";
 import { METRICS_CONTENT_TYPE } from "../metrics/text_format.ts";
 import { runRequestSchema } from "../runs/run_request.ts";
 import { statisticsSchema } from "../runs/statistics_schema.ts";
@@ -18,7 +17,8 @@ import { healthAnswerSchema } from "../health/summary_schema.ts";
 import { liveness, readiness, showHealth } from "./health_route.ts";
 import { MCP_ANSWERS, MCP_END_ANSWERS, mcpMessageSchema, speakMcp } from "./mcp_route.ts";
 import { openApiDocument } from "./openapi.ts";
-import type { HttpParts, OptionalParts } from "./parts.ts";
+import { jsonAnswer } from "./json_answer.ts";
+import { type HttpParts, type OptionalParts, partOf } from "./parts.ts";
 import { notFound } from "./problem.ts";
 import { type Route, withQuery } from "./route.ts";
 import { listRuns, OUTPUT_HEADERS, OUTPUT_TYPE, runQuerySchema, showOutput, showRun } from "./run_routes.ts";
@@ -252,34 +252,30 @@ export function routesOf(parts: OptionalParts): readonly Route[] {
   return ROUTES.filter(({ needs }) => needs === undefined || parts[needs] !== undefined);
 }
 
-function showMetrics(_context: Context, { metrics }: HttpParts): Response {
-  const text = metrics?.() ?? null;
+function showMetrics(_context: Context, parts: HttpParts): Response {
+  const text = partOf(parts, "metrics")();
   if (text === null) return metricsAreOff();
   return new Response(text, { headers: { "content-type": METRICS_CONTENT_TYPE } });
 }
 
-function showStatistics(context: Context, { statistics }: HttpParts): Response {
-  const answer = statistics?.() ?? null;
-  return answer === null ? metricsAreOff() : context.json(answer);
+function showStatistics(_context: Context, parts: HttpParts): Response {
+  const statistics = partOf(parts, "statistics")();
+  return statistics === null ? metricsAreOff() : jsonAnswer(statistics);
 }
 
 function metricsAreOff(): Response {
   return notFound("metrics are switched off", "A person may switch them on with metrics.enabled: true.");
 }
 
-function showConfig(_context: Context, { config }: HttpParts): Response {
-  return json(JSON.stringify(config?.()));
+function showConfig(_context: Context, parts: HttpParts): Response {
+  return jsonAnswer(partOf(parts, "config")());
 }
 
 /** The document of each service: what a service has does not change. */
-const documents = new WeakMap<HttpParts, string>();
+const documents = new WeakMap<HttpParts, object>();
 
 function showOpenApi(_context: Context, parts: HttpParts): Response {
-  const document = documents.get(parts) ?? JSON.stringify(openApiDocument(routesOf(parts)));
+  const document = documents.get(parts) ?? openApiDocument(routesOf(parts));
   documents.set(parts, document);
-  return json(document);
-}
-
-function json(text: string): Response {
-  return new Response(escapeControlsInJson(text), { headers: { "content-type": "application/json" } });
+  return jsonAnswer(document);
 }

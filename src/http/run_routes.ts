@@ -5,8 +5,8 @@
  */
 import type { Context } from "hono";
 import * as z from "zod";
-import { newId } from "../core/ids.ts";
-import { escapeControlsInJson, quote } from "../core/text.ts";
+import { ID_PATTERN, newId, TOOL_NAME_PATTERN } from "../core/ids.ts";
+import { quote } from "../core/text.ts";
 import type { StreamName } from "../confinement/protocol.ts";
 import type { EndedRun, KeptRun } from "../runs/kept_run.ts";
 import { MAX_READ_BYTES } from "../runs/run_shelf.ts";
@@ -14,7 +14,8 @@ import type { RunStore } from "../runs/run_store.ts";
 import { RUN_OUTCOMES, type RunSummary } from "../runs/run_summary.ts";
 import { selectRange } from "./byte_range.ts";
 import type { Caller } from "./authorise.ts";
-import type { Connection, HttpParts, KeptRuns } from "./parts.ts";
+import { jsonAnswer } from "./json_answer.ts";
+import { connectionOf, type HttpParts, partOf } from "./parts.ts";
 import { notFound, problem, refusalProblem } from "./problem.ts";
 import type { AnswerHeader } from "./route.ts";
 import { wholeNumber } from "./query.ts";
@@ -22,16 +23,13 @@ import { wholeNumber } from "./query.ts";
 /** How many runs a list has where the query does not say, and at most. */
 const LIST_LIMIT = { usual: 50, most: 1000 } as const;
 
-/** How our ids are written; a path is made of nothing else. */
-const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** The query of `GET /runs`. */
 export const runQuerySchema = z.strictObject({
   limit: wholeNumber(1, LIST_LIMIT.most).default(LIST_LIMIT.usual).describe("How many runs at most"),
-  tool: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, "expected a tool's name").optional()
+  tool: z.string().regex(TOOL_NAME_PATTERN, "expected a tool's name").optional()
     .describe("Runs of this tool only"),
   outcome: z.enum(RUN_OUTCOMES).optional().describe("Runs that ended like this only, or that go on"),
-  before: z.string().regex(RUN_ID, "expected a run's id, such as next of an earlier answer").optional()
+  before: z.string().regex(ID_PATTERN, "expected a run's id, such as next of an earlier answer").optional()
     .describe("Only runs that were started before this one: next of an earlier answer"),
 });
 
@@ -68,7 +66,7 @@ export async function listRuns(
       remedy: "Begin again, without before.",
     }, newId());
   }
-  return json(choose(store, query));
+  return jsonAnswer(choose(store, query));
 }
 
 /** The newest runs that a query asks for. */
@@ -94,7 +92,7 @@ export async function showRun(context: Context, parts: HttpParts): Promise<Respo
   const store = await storeOf(parts);
   const run = store.find(id);
   const record = run === null ? null : await store.record(run);
-  return record === null ? noRun(id) : json(record);
+  return record === null ? noRun(id) : jsonAnswer(record);
 }
 
 /** What a run has written to a stream, or a range of it. */
@@ -128,8 +126,7 @@ export function showOutput(stream: StreamName) {
     }
     const first = await store.read(id, stream, offset, Math.min(count, MAX_READ_BYTES));
     if (first === null) return noRun(id);
-    const connection: Connection | undefined = context.env;
-    const onPiece = () => connection?.awaitsClient?.();
+    const onPiece = () => connectionOf(context).awaitsClient?.();
     const body = first.length === count ? first : inPieces(store, run, stream, offset, count, first, onPiece);
     return new Response(body, { status, headers });
   };
@@ -204,17 +201,9 @@ function idIn(context: Context): string {
   return context.req.param("id") ?? "";
 }
 
-async function storeOf({ runs }: HttpParts): Promise<RunStore> {
-  if (runs === undefined) throw new Error("a route is there without its part");
-  return await ready(runs);
-}
-
-async function ready({ store, loaded }: KeptRuns): Promise<RunStore> {
+/** The runs, once those of an earlier server are among them. */
+async function storeOf(parts: HttpParts): Promise<RunStore> {
+  const { store, loaded } = partOf(parts, "runs");
   await loaded;
   return store;
-}
-
-function json(body: object): Response {
-  const headers = { "content-type": "application/json" };
-  return new Response(escapeControlsInJson(JSON.stringify(body)), { headers });
 }

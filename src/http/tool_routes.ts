@@ -6,7 +6,7 @@
 import type { Context } from "hono";
 import { newId } from "../core/ids.ts";
 import type { Refusal } from "../core/refusal.ts";
-import { escapeControlsInJson, quote } from "../core/text.ts";
+import { quote } from "../core/text.ts";
 import { toolInformation } from "../runs/describe_tool.ts";
 import type { RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
@@ -15,22 +15,23 @@ import { findTool, type ToolboxEntry } from "../runs/toolbox.ts";
 import type { Caller } from "./authorise.ts";
 import { readBodyOf } from "./body.ts";
 import { heldBody, HOLD_AFTER_MS } from "./held_answer.ts";
-import type { Connection, HttpParts, ToolAdmin } from "./parts.ts";
+import { jsonAnswer } from "./json_answer.ts";
+import { connectionOf, type HttpParts, partOf, type ToolAdmin } from "./parts.ts";
 import { refusalProblem } from "./problem.ts";
 
 /** Every tool, the disabled and the missing ones too. */
-export function listTools(context: Context, { toolbox, policy }: HttpParts): Response {
-  return context.json({ tools: [...toolbox.values()].map((entry) => toolInformation(entry, policy())) });
+export function listTools(_context: Context, { toolbox, policy }: HttpParts): Response {
+  return jsonAnswer({ tools: [...toolbox.values()].map((entry) => toolInformation(entry, policy())) });
 }
 
 /** One tool. */
 export function showTool(context: Context, parts: HttpParts): Response {
-  return answerWithTool(context, parts, findTool(parts.toolbox, nameIn(context)));
+  return answerWithTool(parts, findTool(parts.toolbox, nameIn(context)));
 }
 
 /** One run. */
 export async function executeTool(context: Context, parts: HttpParts, caller: Caller): Promise<Response> {
-  const body = await readObject(context, parts.maxBodyBytes());
+  const body = await readObject(context, parts);
   const { clock, pipeline } = parts;
   const { name: client, mayIntrude } = caller;
   if (!body.ok) {
@@ -57,30 +58,27 @@ export async function executeTool(context: Context, parts: HttpParts, caller: Ca
   const stream = heldBody(text, {
     clock,
     onGone: () => gone.abort(),
-    onWhole: () => connectionOf(context)?.awaitsClient?.(),
+    onWhole: () => connectionOf(context).awaitsClient?.(),
   });
-  return new Response(stream, { headers: JSON_TYPE });
+  return new Response(stream, { headers: { "content-type": "application/json" } });
 }
-
-const JSON_TYPE = { "content-type": "application/json" } as const;
 
 function responseTo(answer: RunAnswer): Response {
   if (answer.kind === "refusal") return refusalProblem(answer.refusal, answer.correlationId);
-  return new Response(escapeControlsInJson(JSON.stringify(answer.result)), { headers: JSON_TYPE });
+  return jsonAnswer(answer.result);
 }
 
 /** A change of a tool; the answer is the tool as it is then. It takes no fields, and so no body. */
 export function changeTool(change: (admin: ToolAdmin, name: string) => Step<ToolboxEntry>) {
   return async (context: Context, parts: HttpParts): Promise<Response> => {
-    const body = await readObject(context, parts.maxBodyBytes(), {});
+    const body = await readObject(context, parts, {});
     if (!body.ok) return refusalProblem(body.refusal, newId());
     const [unknown] = Object.keys(body.value);
     if (unknown !== undefined) {
       const error = `there is no field ${quote(unknown)}`;
       return refusalProblem(badBody(error, "Send an empty object, or nothing."), newId());
     }
-    if (parts.admin === undefined) throw new Error("a route is there without its part");
-    return answerWithTool(context, parts, change(parts.admin, nameIn(context)));
+    return answerWithTool(parts, change(partOf(parts, "admin"), nameIn(context)));
   };
 }
 
@@ -88,18 +86,18 @@ function nameIn(context: Context): string {
   return context.req.param("name") ?? "";
 }
 
-function answerWithTool(context: Context, { policy }: HttpParts, found: Step<ToolboxEntry>): Response {
+function answerWithTool({ policy }: HttpParts, found: Step<ToolboxEntry>): Response {
   if (!found.ok) return refusalProblem(found.refusal, newId());
-  return context.json(toolInformation(found.value, policy()));
+  return jsonAnswer(toolInformation(found.value, policy()));
 }
 
 /** The object in a body, or the refusal that there is none. */
 async function readObject(
   context: Context,
-  maxBytes: number,
+  parts: HttpParts,
   ifEmpty?: object,
 ): Promise<Step<object>> {
-  const body = await readBodyOf(context, maxBytes, ifEmpty);
+  const body = await readBodyOf(context, parts, ifEmpty);
   if (!body.ok) {
     const { condition, error, remedy } = body;
     return no({ condition, error, remedy, field: "body" });
@@ -110,10 +108,6 @@ async function readObject(
     ? 'Send an object such as {"target": "10.0.0.5"}.'
     : "Send an empty object, or nothing.";
   return no(badBody("the body is not an object", example));
-}
-
-function connectionOf(context: Context): Connection | undefined {
-  return context.env;
 }
 
 function badBody(error: string, remedy: string): Refusal {

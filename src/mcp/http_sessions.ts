@@ -35,6 +35,9 @@ interface Session {
   lastUsedMs: number;
 }
 
+/** Seconds after which it makes sense to ask for a stream again when all are taken. */
+const STREAM_RETRY_AFTER_SEC = 15;
+
 /** All sessions. */
 export class HttpSessions {
   readonly #service: McpService;
@@ -173,7 +176,7 @@ export class HttpSessions {
     );
     if (place === null) {
       return rpcError(503, -32000, "As many streams are open as the server allows: try again later", {
-        "retry-after": "15",
+        "retry-after": String(STREAM_RETRY_AFTER_SEC),
       });
     }
     const release = () => place[Symbol.dispose]();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { HEALTH_STATUSES, type HealthStatus } from "../core/health_status.ts";
 import { ObservedCounter, ObservedGauge, type Reading } from "./gauge.ts";
 import type { Registry } from "./registry.ts";
 
@@ -54,15 +55,10 @@ export const HEALTH_METRICS = {
   },
 } as const;
 
-const STATUSES = ["healthy", "degraded", "unhealthy"] as const;
-
-/** How well something is. */
-export type StatusLabel = typeof STATUSES[number];
-
 /** What a check has found last. */
 export interface CheckReading {
   readonly check: string;
-  readonly status: StatusLabel;
+  readonly status: HealthStatus;
   /** At least 0. */
   readonly durationMs: number;
 }
@@ -71,7 +67,7 @@ export interface CheckReading {
 export interface HealthReadings {
   readonly version: string;
   /** Null before anything was checked. */
-  health(): { readonly status: StatusLabel; readonly checks: Iterable<CheckReading> } | null;
+  health(): { readonly status: HealthStatus; readonly checks: Iterable<CheckReading> } | null;
   /** In milliseconds. */
   lagMs(): number;
   /** `cpuMs` is null while it is not known. */
@@ -119,8 +115,8 @@ export function registerHealthMetrics(registry: Registry, readings: HealthReadin
 
 /** A reading for each status, 1 for the one that holds. */
 function each<Labels>(
-  holds: StatusLabel,
-  labelsOf: (status: StatusLabel) => Labels,
+  holds: HealthStatus,
+  labelsOf: (status: HealthStatus) => Labels,
 ): { readonly labels: Labels; readonly value: number }[] {
-  return STATUSES.map((status) => ({ labels: labelsOf(status), value: status === holds ? 1 : 0 }));
+  return HEALTH_STATUSES.map((status) => ({ labels: labelsOf(status), value: status === holds ? 1 : 0 }));
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isoTime } from "../core/clock.ts";
 import type { RefusalCondition } from "../core/refusal.ts";
 import type { Outcome } from "../core/result.ts";
 import { type DistributionSummary, RecentDistribution } from "./distribution.ts";
@@ -136,7 +137,7 @@ function describe(record: ToolRecord): ToolStatistics {
     recent_failure_rate: rate(recent.filter((success) => !success).length, recent.length),
     execution_time_sec: execution.summary(),
     queue_time_sec: queue.summary(),
-    last_run_at: lastRunAtMs === null ? null : new Date(lastRunAtMs).toISOString(),
+    last_run_at: lastRunAtMs === null ? null : isoTime(lastRunAtMs),
   };
 }
 

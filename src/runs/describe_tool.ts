@@ -6,6 +6,7 @@
 import * as z from "zod";
 import { parsers } from "../catalog/parsers/registry.ts";
 import { targetNeed, type Tool } from "../catalog/tool.ts";
+import { isoTime } from "../core/clock.ts";
 import { type JsonSchema, jsonSchemaOf } from "../core/json_schema.ts";
 import { refusalBodySchema } from "../core/refusal.ts";
 import { runResultSchema } from "../core/result.ts";
@@ -148,7 +149,7 @@ function breakerInformation({ tool, breaker }: ToolboxEntry): ToolInformation["c
     failure_reasons: counts.failureReasons,
     transitions: counts.transitions,
     recent_transitions: recentTransitions.map(({ wallAtMs, from, to, cause }) => ({
-      at: new Date(wallAtMs).toISOString(),
+      at: isoTime(wallAtMs),
       from,
       to,
       cause,

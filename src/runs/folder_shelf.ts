@@ -5,11 +5,12 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import type { RunFiles } from "../confinement/run_messages.ts";
 import type { RunPart, RunShelf, ShelvedRun } from "./run_shelf.ts";
 
 /** Whoever may still read and write: the scribe. Everything rejects with the reason when it cannot be done. */
 export interface ShelfFiles {
-  keep(run: string, files: Readonly<Record<RunPart | "index", Uint8Array>>): Promise<void>;
+  keep(run: string, files: RunFiles): Promise<void>;
   /** Null when there is no such run. */
   read(run: string, file: RunPart, offset: number, length: number): Promise<Uint8Array<ArrayBuffer> | null>;
   remove(runs: readonly string[]): Promise<void>;

@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import type { Clock } from "../core/clock.ts";
+import type { StreamName } from "../confinement/protocol.ts";
 import type { ReportedRun } from "./execute.ts";
 import type { RunOutput, StartedRun } from "./run_observer.ts";
 import type { ShelvedRun } from "./run_shelf.ts";
@@ -62,7 +63,7 @@ export class LiveRun {
   readonly #run: StartedRun;
   readonly #clock: Clock;
   readonly #startedMs: number;
-  readonly #output: Record<"stdout" | "stderr", Uint8Array> = { stdout: NOTHING, stderr: NOTHING };
+  readonly #output: Record<StreamName, Uint8Array> = { stdout: NOTHING, stderr: NOTHING };
 
   constructor(run: StartedRun, clock: Clock) {
     this.#run = run;
@@ -71,7 +72,7 @@ export class LiveRun {
   }
 
   /** Takes note of all that it has written so far. */
-  wrote(stream: "stdout" | "stderr", soFar: Uint8Array): void {
+  wrote(stream: StreamName, soFar: Uint8Array): void {
     this.#output[stream] = soFar;
   }
 

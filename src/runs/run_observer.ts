@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { StreamName } from "../confinement/protocol.ts";
+import { stackOf } from "../core/failed_request.ts";
 import type { ReportedRun } from "./execute.ts";
 
 /** A run whose program is about to start. Each run has one such object, the same in every call about it. */
@@ -85,8 +86,7 @@ export class ObservedRun {
       try {
         tell(observer);
       } catch (error) {
-        const reason = error instanceof Error ? error.stack ?? error.message : String(error);
-        logger.error("an observer of runs failed", { run_id: this.#run.runId, error: reason });
+        logger.error("an observer of runs failed", { run_id: this.#run.runId, error: stackOf(error) });
       }
     }
   }

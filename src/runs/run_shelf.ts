@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { StreamName } from "../confinement/protocol.ts";
+import { MAX_RUN_READ_BYTES, type RunFile } from "../confinement/run_messages.ts";
 
 /** What is kept of a run in bytes; `result` is JSON. */
-export type RunPart = StreamName | "result";
+export type RunPart = Exclude<RunFile, "index">;
 
 /** All of it. */
 export type RunParts = Readonly<Record<RunPart, Uint8Array<ArrayBuffer>>>;
@@ -18,8 +18,8 @@ export interface ShelvedRun {
   readonly index: Uint8Array<ArrayBuffer>;
 }
 
-/** Bytes that one reading gives at most. */
-export const MAX_READ_BYTES = 1_048_576;
+/** Bytes that one reading gives at most: as many as the scribe reads at once. */
+export const MAX_READ_BYTES = MAX_RUN_READ_BYTES;
 
 /** A place for the bytes of ended runs. */
 export interface RunShelf {

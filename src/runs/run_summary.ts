@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from "zod";
+import { isoTime } from "../core/clock.ts";
 import { OUTCOMES, type RunResult, runResultSchema } from "../core/result.ts";
 import type { RunOutput, StartedRun } from "./run_observer.ts";
 
@@ -83,7 +84,7 @@ export function runningSummary(run: StartedRun, elapsedMs: number, output: RunOu
 }
 
 function aboutStart({ startedAtMs, client }: StartedRun): Pick<RunRecord, "started_at" | "client"> {
-  return { started_at: new Date(startedAtMs).toISOString(), client };
+  return { started_at: isoTime(startedAtMs), client };
 }
 
 function summarise(record: RunRecord): RunSummary {

@@ -4,22 +4,18 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Availability } from "../catalog/availability.ts";
 import { isBuiltIn } from "../catalog/builtin.ts";
-import { PROGRAM_FOLDERS, programCandidates } from "../catalog/program.ts";
+import { programCandidates } from "../catalog/program.ts";
 import { RESOLVER } from "../catalog/resolver_program.ts";
 import {
-  confinementSettings,
-  folderSettings,
   healthSettings,
   logSettings,
   namedToolSettings,
   ownCheckSettings,
   runStoreSettings,
 } from "../config/settings.ts";
-import { Confinement, NotConfined, type ToolToConfine } from "../confinement/confinement.ts";
+import type { Confinement, ToolToConfine } from "../confinement/confinement.ts";
 import type { ConfinedTool } from "../confinement/confined_tool.ts";
-import { LIBC_PATHS } from "../confinement/linux/kernel.ts";
 import { giveUpPermissions, mayRun, workerSourceFolder } from "../confinement/permissions.ts";
 import { serviceOf } from "../confinement/services.ts";
 import { systemClock } from "../core/clock.ts";
@@ -47,10 +43,18 @@ import { EXIT, Exit, type Io } from "../core/exit.ts";
 import { changedTools, isOtherResolver } from "./changed_programs.ts";
 import { InEffect } from "./in_effect.ts";
 import { keepInFolder, keepInMemory, type RunKeeping } from "./run_keeping.ts";
-import { findResolver, type FoundResolver } from "./find_resolver.ts";
-import { commandFolders, findTools, type FoundTool, type Machine, type SelfFacts } from "./find_tools.ts";
+import { findPrograms, type Found } from "./find_programs.ts";
+import type { FoundResolver } from "./find_resolver.ts";
+import type { SelfFacts } from "./find_tools.ts";
 import { OwnChecks } from "./own_checks.ts";
 import type { Setup } from "./setup.ts";
+import {
+  confinedFirst,
+  notConfined,
+  readableLater,
+  startConfinement,
+  toConfine,
+} from "./start_confinement.ts";
 import { machineOfNow } from "./system.ts";
 
 /** A running engine. */
@@ -100,17 +104,6 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** The programs of a setup on this machine. */
-export interface Found {
-  readonly tools: readonly FoundTool[];
-  readonly resolver: FoundResolver;
-}
-
-/** Finds the programs of a setup. */
-export function findPrograms(setup: Pick<Setup, "config" | "tools" | "policy">, machine: Machine): Found {
-  return { tools: findTools(setup, machine), resolver: findResolver(setup, machine) };
-}
-
 /**
  * Starts the engine.
  *
@@ -128,7 +121,7 @@ export function startEngine(setup: Setup, tokens: Tokens | null, only: string | 
   const granted = new Set(candidates.filter(mayRun));
   const readable = readableLater(setup, found, machine);
   const self: SelfFacts = { self: identity, compiled, capabilities, granted, readable };
-  const first = new Map(wanted(found, only).map((tool) => [tool.name, tool]));
+  const first = new Map(confinedFirst(found, only).map((tool) => [tool.name, tool]));
   const confinement = startConfinement(setup, [...first.values()], self, () => registry.noteDeath(), io);
   const { scribe } = confinement;
   const toFile = setup.logFile === null ? undefined : (line: string) => scribe.writeLog(line);
@@ -298,38 +291,6 @@ async function inspect(confinement: Confinement, name: string): Promise<FileFact
   }
 }
 
-/** What is confined from the start. */
-function wanted({ tools, resolver }: Found, only: string | null): ToolToConfine[] {
-  return [
-    ...tools.flatMap((tool) => {
-      const { enabled, availability } = tool;
-      const isWanted = enabled && (only === null || only === tool.tool.name);
-      return isWanted && availability.available ? [toConfine(tool, availability)] : [];
-    }),
-    ...(resolver.program === null ? [] : [resolver.program]),
-  ];
-}
-
-function toConfine(
-  { tool, executables }: FoundTool,
-  { path, capabilities }: Extract<Availability, { available: true }>,
-): ToolToConfine {
-  return { name: tool.name, program: path, executables, capabilities };
-}
-
-/** What is asked about again while the server runs, as far as this thread may hand it on. */
-function readableLater(setup: Setup, { tools, resolver }: Found, machine: Machine): string[] {
-  // Names may be allowed later.
-  const withNames = findResolver({ config: setup.config, policy: { allowsNames: true } }, machine);
-  const paths = new Set([
-    ...setup.readable,
-    ...PROGRAM_FOLDERS,
-    ...commandFolders(setup.tools),
-    ...[...tools, resolver, withNames].flatMap(({ dependsOn }) => dependsOn),
-  ]);
-  return [...paths].filter((path) => Deno.permissions.querySync({ name: "read", path }).state === "granted");
-}
-
 const logger = getLogger(["bulkhead", "confinement"]);
 const toolLogger = getLogger(["bulkhead", "tools"]);
 
@@ -337,44 +298,4 @@ function logTransition(tool: string, { from, to, cause }: BreakerTransition): vo
   const about = { tool, from, to, cause };
   if (to === "open") toolLogger.warn("circuit breaker opened", about);
   else toolLogger.info(`circuit breaker ${to === "closed" ? "closed" : "half open"}`, about);
-}
-
-function startConfinement(
-  setup: Setup,
-  tools: readonly ToolToConfine[],
-  self: SelfFacts,
-  onDeath: () => void,
-  io: Io,
-): Confinement {
-  const { stateFolder, config } = setup;
-  if (stateFolder === null) {
-    io.stderr("there is no folder for state: set confinement.state_dir, XDG_STATE_HOME or HOME\n");
-    throw new Exit(EXIT.usage);
-  }
-  try {
-    const confinement = new Confinement({
-      tier: confinementSettings(config).tier,
-      tools,
-      programs: [...self.granted],
-      stateFolder,
-      uid: self.self.uid,
-      readable: self.readable,
-      logFile: setup.logFile,
-      wordListFolders: folderSettings(config).wordListFolders,
-      libc: LIBC_PATHS,
-      sources: workerSourceFolder(),
-      clock: systemClock,
-      onDeath,
-    });
-    return confinement;
-  } catch (error) {
-    throw notConfined(error, io);
-  }
-}
-
-/** The end of a start whose confinement is not to be had; any other error is a bug and stays one. */
-function notConfined(error: unknown, io: Io): unknown {
-  if (!(error instanceof NotConfined)) return error;
-  io.stderr(`${error.message}\n`);
-  return new Exit(EXIT.usage);
 }

@@ -90,7 +90,7 @@ export class HttpServer {
   async #acceptAll(): Promise<void> {
     const { listener, keeper } = this.#parts;
     let pauseMs = FIRST_PAUSE_MS;
-    for (;;) {
+    while (!this.#isClosing) {
       try {
         const connection = await listener.accept();
         pauseMs = FIRST_PAUSE_MS;
@@ -98,7 +98,9 @@ export class HttpServer {
         for (let looks = 0, ms; looks < MAX_ROOM_LOOKS && (ms = keeper.roomInMs) > 0; looks++) {
           await this.#pause(ms);
         }
-        this.#take(connection);
+        // Whatever is taken now nobody would shut down.
+        if (this.#isClosing) connection.close();
+        else this.#take(connection);
       } catch (error) {
         if (this.#isClosing || error instanceof Deno.errors.BadResource) return;
         const closed = isOutOfFiles(error) ? keeper.runOutOfFiles() : 0;

@@ -4,43 +4,25 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { openFileLimit } from "../confinement/machine.ts";
+import { listenerSettings } from "../config/settings.ts";
 import { workerSourceFolder } from "../confinement/permissions.ts";
-import { describeConfig } from "../config/describe.ts";
-import {
-  connectionSettings,
-  httpSettings,
-  listenerSettings,
-  mcpSettings,
-  metricsSettings,
-  pipelineSettings,
-} from "../config/settings.ts";
+import { placeText } from "../confinement/place.ts";
 import { systemClock } from "../core/clock.ts";
+import { EXIT, Exit, type Io } from "../core/exit.ts";
+import { FailedRequest } from "../core/failed_request.ts";
 import { newId } from "../core/ids.ts";
 import { makeHttpApp } from "../http/app.ts";
-import { connectionLimit } from "../http/connection_limit.ts";
 import { ConnectionKeeper } from "../http/connections.ts";
-import { mayStill } from "../http/authorise.ts";
-import { EventStreams } from "../http/event_streams.ts";
-import { originRules } from "../http/origin_check.ts";
 import { refusalProblem } from "../http/problem.ts";
 import { secured } from "../http/security_headers.ts";
-import { HttpSessions } from "../mcp/http_sessions.ts";
-import { McpService } from "../mcp/service.ts";
 import { HttpMetrics } from "../metrics/http_metrics.ts";
-import { renderMetrics } from "../metrics/text_format.ts";
-import { FairPlaces } from "../resilience/fair_places.ts";
-import { RateLimiter } from "../resilience/rate_limiter.ts";
-import { accountOf } from "../runs/measure.ts";
 import { parseAddress } from "../policy/address.ts";
-import { EXIT, Exit, type Io } from "../core/exit.ts";
 import type { Engine } from "./engine.ts";
 import { HttpServer } from "./http_server.ts";
+import { serviceParts } from "./http_service.ts";
 import type { Listener } from "./listener.ts";
 import { connectionServer } from "./serve_connection.ts";
-
-/** Wrong tokens: ten at once from one address, then one in five seconds. */
-const WRONG_TOKENS = { perSecond: 0.2, burst: 10, maxKeys: 1000 } as const;
+import { takenConnections } from "./taken_connections.ts";
 
 const logger = getLogger(["bulkhead", "http"]);
 
@@ -48,7 +30,6 @@ const logger = getLogger(["bulkhead", "http"]);
  * Binds the listener.
  *
  * @param host the address to listen on; one of loopback where there are no tokens
- * @param tokens the tokens that are good when it is asked; null when no file of them is configured
  * @param sealed until it resolves, requests wait: none is served by a thread that still holds permissions
  * @throws {Exit} with 2 when the port is in use or may not be bound
  */
@@ -58,86 +39,25 @@ export function listenHttp(
   sealed: Promise<void>,
   io: Io,
 ): Listener {
-  const { inEffect } = engine;
-  const policy = () => inEffect.setup.policy;
-  const service = new McpService({
-    ...engine,
-    policy,
-    maxTextBytes: () => mcpSettings(inEffect.setup.config).maxTextBytes,
-  });
-  // Streams are open for long: half of the connections are kept for whatever else is asked.
-  const places = new FairPlaces(() =>
-    Math.max(1, Math.floor(connectionSettings(inEffect.setup.config).maxConnections / 2))
-  );
-  const sessions = new HttpSessions(service, () => mcpSettings(inEffect.setup.config), systemClock, places);
-  const events = new EventStreams({
-    feed: engine.events,
-    places,
-    clock: systemClock,
-    mayRead: (caller) => mayStill(caller, "read", inEffect.tokens),
-  });
-  inEffect.onChange(() => events.recheck());
-  const since = new Date(systemClock.wall()).toISOString();
-  const sinceMs = systemClock.now();
-  let { port } = listenerSettings(inEffect.setup.config);
-  const app = makeHttpApp({
-    ...engine,
-    policy,
-    sessions,
-    events,
-    origins: () => {
-      const { allowedHosts, allowedOrigins } = httpSettings(inEffect.setup.config);
-      return originRules(host, port, allowedHosts, allowedOrigins);
-    },
-    maxBodyBytes: () => httpSettings(inEffect.setup.config).maxBodyBytes,
-    tokens: () => inEffect.tokens,
-    wrongTokens: new RateLimiter({ ...WRONG_TOKENS, clock: systemClock }),
-    admin: engine.registry,
-    config: () => {
-      const { config, configFile: file, sources } = inEffect.setup;
-      return describeConfig({ config, file, sources });
-    },
-    metrics: () =>
-      metricsSettings(inEffect.setup.config).metricsEnabled ? renderMetrics(engine.metrics) : null,
-    clock: systemClock,
-    count: (route, method, status) => metrics.answered(route, method, status),
-    statistics: () =>
-      metricsSettings(inEffect.setup.config).metricsEnabled
-        ? {
-          since,
-          uptime_sec: Math.round(systemClock.now() - sinceMs) / 1000,
-          ...accountOf(engine.statistics, engine.toolbox),
-        }
-        : null,
-  });
-  const openFiles = openFileLimit();
-  const wanted = () => connectionSettings(inEffect.setup.config).maxConnections;
-  const limit = () =>
-    connectionLimit(wanted(), openFiles, {
-      tools: [...engine.toolbox.values()].filter(({ executor }) => executor !== null).length,
-      runs: pipelineSettings(inEffect.setup.config).maxConcurrency,
-    });
-  if (limit() < wanted()) {
-    logger.warn(
-      "fewer connections than server.max_connections are taken: the limit of open files is too low",
-      {
-        connections: limit(),
-        open_files: openFiles,
-        remedy: "raise the limit (ulimit -n), or lower server.max_connections",
-      },
-    );
-  }
-  const keeper: ConnectionKeeper = new ConnectionKeeper(
-    systemClock,
-    limit,
-    { closed: (reason) => metrics.closed(reason), refused: () => metrics.refused() },
-  );
-  const metrics = new HttpMetrics(engine.metrics, () => keeper.open);
   const serveConnection = connectionServer();
   if (serveConnection === null) {
     io.stderr(`${NOT_TO_BE_HAD}\n`);
     throw new Exit(EXIT.usage);
   }
+  const connections = takenConnections(engine);
+  let { port } = listenerSettings(engine.inEffect.setup.config);
+  const parts = serviceParts(engine, { host, port: () => port, connections });
+  const { events, sessions } = parts;
+  const keeper: ConnectionKeeper = new ConnectionKeeper(
+    systemClock,
+    connections,
+    { closed: (reason) => metrics.closed(reason), refused: () => metrics.refused() },
+  );
+  const metrics = new HttpMetrics(engine.metrics, () => keeper.open);
+  const app = makeHttpApp({
+    ...parts,
+    count: (route, method, status) => metrics.answered(route, method, status),
+  });
   const listener = bind(host, port, io);
   port = listener.addr.port;
   const http = new HttpServer({
@@ -150,14 +70,14 @@ export function listenHttp(
     },
     tooManyAtOnce,
     onError: (error) => {
-      logger.error("internal error", { error: String(error) });
+      logger.error("internal error", FailedRequest.about(error));
       return secured(new Response("internal error\n", { status: 500 }));
     },
     clock: systemClock,
   });
   engine.listens({ address: parseAddress(host)!, port });
   return {
-    place: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    place: `http://${placeText({ host, port })}`,
     ended: http.finished,
     async close(hurry) {
       await takeWhatWasSent(hurry);

@@ -13,10 +13,11 @@ import { isWithin, resolvePath } from "../core/paths.ts";
 import { type Diagnostic, formatDiagnostic } from "../documents/diagnostics.ts";
 import type { LogSettings } from "../logging/setup.ts";
 import { isOffered, type Toolbox, unavailability } from "../runs/toolbox.ts";
-import { type Engine, findPrograms } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { machineLater } from "./find_tools.ts";
 import { type Reread, rereadSetup, type SetupFiles } from "./reread.ts";
 import type { Setup } from "./setup.ts";
+import { findPrograms } from "./find_programs.ts";
 
 /** Whoever may still look at files: the scribe. */
 export interface Lookout extends SetupFiles {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { PRIORITIES } from "../../src/config/health_schema.ts";
-import { HEALTH_STATUSES, type HealthStatus } from "../../src/health/check.ts";
+import { HEALTH_STATUSES, type HealthStatus } from "../../src/core/health_status.ts";
 import { combine, type Weighed } from "../../src/health/combine.ts";
 
 /** The same rules read as grades: each result has one by itself, and the worst counts. */

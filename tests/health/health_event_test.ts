@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { healthEvent } from "../../src/health/health_event.ts";
 import { HealthMonitor } from "../../src/health/monitor.ts";
-import type { HealthCheck, HealthStatus } from "../../src/health/check.ts";
+import type { HealthStatus } from "../../src/core/health_status.ts";
+import type { HealthCheck } from "../../src/health/check.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 Deno.test("health event: says how the server is, how it was, and which checks are others than before", async () => {

@@ -1,7 +1,8 @@
 /** The monitor against whatever may happen to it, in any order. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { HEALTH_STATUSES, type HealthCheck, type HealthStatus } from "../../src/health/check.ts";
+import { HEALTH_STATUSES, type HealthStatus } from "../../src/core/health_status.ts";
+import type { HealthCheck } from "../../src/health/check.ts";
 import { combine } from "../../src/health/combine.ts";
 import { HealthMonitor, HISTORY_LENGTH } from "../../src/health/monitor.ts";
 import { FakeClock } from "../support/fake_clock.ts";

@@ -1,5 +1,6 @@
 import { reset } from "@logtape/logtape";
 import assert from "node:assert/strict";
+import { SERVER_CHECKS, TOOL_CHECK_PREFIX } from "../../src/config/own_checks.ts";
 import type { CheckOutcome, Priority } from "../../src/health/check.ts";
 import { ServerHealth } from "../../src/health/server_health.ts";
 import { setUpLogging } from "../../src/logging/setup.ts";
@@ -53,6 +54,12 @@ Deno.test("server health: its own checks come first, then the tools', then the u
       "tool_probe informational healthy",
       "lab_dns important healthy",
     ],
+  );
+  // Whatever the server checks by itself has a name that no user's check can take.
+  const kept = [...round!.checks.keys()].filter((name) => !name.startsWith(TOOL_CHECK_PREFIX));
+  assert.deepEqual(
+    new Set(kept),
+    new Set([...SERVER_CHECKS.filter((name) => !name.startsWith(TOOL_CHECK_PREFIX)), "lab_dns"]),
   );
   const text = renderMetrics(metrics);
   assert.match(text, /^bulkhead_health_status{status="healthy"} 1$/m);

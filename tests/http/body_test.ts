@@ -4,6 +4,11 @@ import { readJsonBody } from "../../src/http/body.ts";
 import { flush } from "../support/engine.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
+/** Reads without a hurry. */
+function read(request: Request, maxBytes: number): ReturnType<typeof readJsonBody> {
+  return readJsonBody(request, maxBytes, { clock: new FakeClock(), withinMs: 1_000 });
+}
+
 /** A request whose body comes in pieces, with no Content-Length. */
 function streamed(pieces: Iterable<string | Uint8Array>, headers: HeadersInit = {}) {
   let taken = 0;
@@ -36,18 +41,18 @@ function* endless(): Generator<string> {
 Deno.test("body: JSON in pieces, a character split between two of them", async () => {
   const bytes = new TextEncoder().encode('{"a":"é"}');
   const { request } = streamed([bytes.slice(0, 7), bytes.slice(7)]);
-  assert.deepEqual(await readJsonBody(request, 100), { ok: true, value: { a: "é" } });
+  assert.deepEqual(await read(request, 100), { ok: true, value: { a: "é" } });
 });
 
 Deno.test("body: exactly the cap is taken, one byte more is not (D26)", async () => {
-  assert.equal((await readJsonBody(streamed(['"abc"']).request, 5)).ok, true);
-  const reading = await readJsonBody(streamed(['"abcd"']).request, 5);
+  assert.equal((await read(streamed(['"abc"']).request, 5)).ok, true);
+  const reading = await read(streamed(['"abcd"']).request, 5);
   assert.equal(!reading.ok && reading.condition, "too_large");
 });
 
 Deno.test("body: an endless body is left as soon as it is over the cap", async () => {
   const { request, taken, cancelled } = streamed(endless());
-  const reading = await readJsonBody(request, 1000);
+  const reading = await read(request, 1000);
   assert.equal(!reading.ok && reading.condition, "too_large");
   assert(taken() <= 12, `${taken()} pieces were taken`);
   assert.equal(cancelled(), true);
@@ -55,31 +60,31 @@ Deno.test("body: an endless body is left as soon as it is over the cap", async (
 
 Deno.test("body: a Content-Length over the cap is refused before anything is read", async () => {
   const { request, taken } = streamed(endless(), { "content-length": "1001" });
-  const reading = await readJsonBody(request, 1000);
+  const reading = await read(request, 1000);
   assert.equal(!reading.ok && reading.condition, "too_large");
   assert.equal(taken(), 0);
 });
 
 Deno.test("body: a Content-Length that lies does not lift the cap", async () => {
-  const reading = await readJsonBody(streamed(endless(), { "content-length": "2" }).request, 1000);
+  const reading = await read(streamed(endless(), { "content-length": "2" }).request, 1000);
   assert.equal(!reading.ok && reading.condition, "too_large");
 });
 
 Deno.test("body: the cap counts bytes, not characters", async () => {
-  assert.equal((await readJsonBody(streamed(['"ééé"']).request, 7)).ok, false);
-  assert.equal((await readJsonBody(streamed(['"ééé"']).request, 8)).ok, true);
+  assert.equal((await read(streamed(['"ééé"']).request, 7)).ok, false);
+  assert.equal((await read(streamed(['"ééé"']).request, 8)).ok, true);
 });
 
 for (const type of ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8"]) {
   Deno.test(`body: ${type} is JSON`, async () => {
-    assert.equal((await readJsonBody(streamed(["1"], { "content-type": type }).request, 10)).ok, true);
+    assert.equal((await read(streamed(["1"], { "content-type": type }).request, 10)).ok, true);
   });
 }
 
 for (const type of ["text/plain", "application/jsonp", "application/json-seq", "multipart/form-data", ""]) {
   Deno.test(`body: the type ${JSON.stringify(type)} is refused before anything is read`, async () => {
     const { request, taken } = streamed(["1"], { "content-type": type });
-    const reading = await readJsonBody(request, 10);
+    const reading = await read(request, 10);
     assert.equal(!reading.ok && reading.condition, "invalid");
     assert.equal(taken(), 0);
   });
@@ -90,7 +95,7 @@ Deno.test("body: a request without a body is not JSON", async () => {
     method: "POST",
     headers: { "content-type": "application/json" },
   });
-  const reading = await readJsonBody(request, 10);
+  const reading = await read(request, 10);
   assert.equal(!reading.ok && reading.condition, "invalid");
 });
 
@@ -106,7 +111,7 @@ function stalled(clock: FakeClock) {
   const headers = { "content-type": "application/json", "content-length": "100" };
   const request = new Request("http://127.0.0.1/", { method: "POST", headers, body });
   return {
-    reading: readJsonBody(request, 100, undefined, { clock, withinMs: 5_000 }),
+    reading: readJsonBody(request, 100, { clock, withinMs: 5_000 }),
     cancelled: () => cancelled,
   };
 }
@@ -128,8 +133,8 @@ Deno.test("body: one that does not arrive in time is left, and no timer stays", 
 
 Deno.test("body: one that arrives leaves no timer", async () => {
   const clock = new FakeClock();
-  await readJsonBody(streamed(["1"]).request, 10, undefined, { clock, withinMs: 5_000 });
-  await readJsonBody(streamed(["x".repeat(20)]).request, 10, undefined, { clock, withinMs: 5_000 });
+  await readJsonBody(streamed(["1"]).request, 10, { clock, withinMs: 5_000 });
+  await readJsonBody(streamed(["x".repeat(20)]).request, 10, { clock, withinMs: 5_000 });
   assert.equal(clock.pending, 0);
 });
 
@@ -141,7 +146,7 @@ Deno.test("body: pieces of any sizes, with and without Content-Length, are the w
     const cuts = sizes.reduce<number[]>((ends, size) => [...ends, ends.at(-1)! + size], [0]);
     const parts = [...cuts.map((cut, index) => bytes.slice(cut, cuts[index + 1] ?? bytes.length))];
     const headers: HeadersInit = isAnnounced ? { "content-length": String(bytes.length) } : {};
-    const reading = await readJsonBody(streamed(parts, headers).request, bytes.length);
+    const reading = await read(streamed(parts, headers).request, bytes.length);
     assert.deepEqual(reading, { ok: true, value: JSON.parse(text) });
   }));
 });

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { configureSync, type LogRecord, resetSync } from "@logtape/logtape";
 import { FailedRequest } from "../../src/core/failed_request.ts";
+import { HOLD_AFTER_MS } from "../../src/http/held_answer.ts";
+import { flush } from "../support/engine.ts";
 import { makeService, type TestService } from "../support/http.ts";
 import { tokensOf } from "../support/tokens.ts";
 
@@ -41,6 +43,24 @@ Deno.test("failed request: a bug in a run has the caller's correlation id, in th
   assert.equal(error?.properties.correlation_id, "mine");
   assert.match(String(error?.properties.error), /a secret of the code[^]*at /);
   for (const { properties } of records) assert.equal(properties.correlation_id, "mine");
+});
+
+Deno.test("failed request: the log has the id of a run, too, whose answer was held open", async () => {
+  const service = makeService();
+  const { promise, reject } = Promise.withResolvers<never>();
+  service.executor.answer = () => promise;
+  const records = await logged(async () => {
+    const body = { target: "10.0.0.5", correlation_id: "mine" };
+    const coming = service.ask("POST /tools/probe/execute", { body, isUnread: true });
+    await flush();
+    service.clock.advance(HOLD_AFTER_MS);
+    const response = await coming;
+    reject(new Error("a secret of the code"));
+    await assert.rejects(response.text());
+  });
+  const [error] = records.filter(({ level }) => level === "error");
+  assert.equal(error?.properties.correlation_id, "mine");
+  assert.match(String(error?.properties.error), /a secret of the code[^]*at /);
 });
 
 Deno.test("failed request: over MCP, too, and the client learns only that there was a bug", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { VERSION } from "../../src/core/version.ts";
-import type { HealthStatus } from "../../src/health/check.ts";
+import type { HealthStatus } from "../../src/core/health_status.ts";
 import { type HealthRound, resultOf, summaryOf } from "../../src/health/round.ts";
 import type { HttpParts } from "../../src/http/parts.ts";
 import { flush } from "../support/engine.ts";

@@ -267,3 +267,20 @@ Deno.test("http server: at its end it closes what is quiet, and waits for answer
   await wait(40);
   assert.deepEqual([quiet.calls, last.calls, isOver, keeper.open], [["close"], [], true, 0]);
 });
+
+Deno.test("http server: a connection that was accepted and waits to be taken is closed at the end", async () => {
+  const { come, served, server, clock } = setUp(1);
+  come(playedConnection().connection);
+  await flush();
+  // The one before has only just come, so this one waits a moment for its place.
+  const late = playedConnection();
+  come(late.connection);
+  await flush();
+  void server.shutdown();
+  for (let step = 0; step < 20; step++) {
+    clock.advance(100);
+    await flush();
+  }
+  await server.finished;
+  assert.deepEqual([late.done, served.length], [["closed"], 1]);
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findPrograms, type Found } from "../../src/server/engine.ts";
+import { findPrograms, type Found } from "../../src/server/find_programs.ts";
 import { machineLater, type SelfFacts } from "../../src/server/find_tools.ts";
 import { InEffect } from "../../src/server/in_effect.ts";
 import { type Reloadable, Reloader } from "../../src/server/reloader.ts";

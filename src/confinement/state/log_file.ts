@@ -4,9 +4,9 @@
  * @module
  */
 import type { LogFileSettings } from "../scribe_protocol.ts";
+import { PRIVATE_FILE_MODE } from "./own_folder.ts";
 
 const NEWLINE = 10;
-const PRIVATE_FILE_MODE = 0o600;
 
 /** A log file. Other processes may append to it, rotate it or remove it; this one then follows. */
 export class LogFile {

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, isoTime } from "../../core/clock.ts";
 import type { HealthCheck } from "../check.ts";
 import type { ProcessReading } from "../process_reading.ts";
-import { isoTime } from "../round.ts";
 
 /** What it needs. */
 export interface ProcessHealth {

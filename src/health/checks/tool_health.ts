@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { TOOL_CHECK_PREFIX } from "../../config/own_checks.ts";
 import { plural } from "../../core/text.ts";
 import { occupancy, type Toolbox, type ToolboxEntry, unavailability } from "../../runs/toolbox.ts";
 import type { CheckOutcome, HealthCheck } from "../check.ts";
@@ -44,7 +45,7 @@ export function toolHealth({ toolbox, isNamed }: ToolHealth): () => readonly Hea
         check: () => judgeAll(wanted, enabled.filter((entry) => !wanted.includes(entry))),
       },
       ...wanted.map((entry): HealthCheck => ({
-        name: `tool_${entry.tool.name}`,
+        name: `${TOOL_CHECK_PREFIX}${entry.tool.name}`,
         priority: "informational",
         check: () => judge(entry),
       })),
