@@ -76,7 +76,7 @@ export class HttpServer {
         const connection = await listener.accept();
         pauseMs = FIRST_PAUSE_MS;
         // Others wait meanwhile where the system keeps them.
-        const { roomInMs } = keeper;
+        const roomInMs = keeper.roomInMs(peerName(connection.remoteAddr.hostname));
         if (roomInMs > 0) await this.#pause(roomInMs);
         this.#take(connection);
       } catch (error) {
