@@ -15,6 +15,8 @@ const REQUEST_HEADERS = [
   "mcp-method",
   "last-event-id",
   "range",
+  "if-range",
+  "if-none-match",
 ].join(", ");
 
 /** What a page may read, beside what it always may. */
@@ -26,6 +28,9 @@ const ANSWER_HEADERS = [
   "location",
   "accept-ranges",
   "content-range",
+  "etag",
+  "bulkhead-outcome",
+  "bulkhead-total-bytes",
 ].join(", ");
 
 /** How long a browser may remember the answer to a preflight, in seconds. */

@@ -250,6 +250,10 @@ for (const route of ROUTES) {
       assert.equal(headers.get("access-control-allow-origin"), origin);
       assert.equal(headers.get("vary"), "origin");
       assert.match(headers.get("access-control-expose-headers")!, /mcp-session-id, retry-after/);
+      // What the routes of runs tell a page that reads an output in parts.
+      for (const name of ["etag", "content-range", "bulkhead-outcome", "bulkhead-total-bytes"]) {
+        assert.ok(headers.get("access-control-expose-headers")!.split(", ").includes(name), name);
+      }
       assert.equal(headers.get("access-control-allow-credentials"), null);
     }
   });
