@@ -14,6 +14,7 @@ import {
   proveProber,
   provePrograms,
 } from "../confinement/proofs.ts";
+import { placeText } from "../confinement/place.ts";
 import { mayConnect } from "../confinement/permissions.ts";
 import { serviceOf } from "../confinement/services.ts";
 import { ownCheckSettings } from "../config/settings.ts";
@@ -58,7 +59,8 @@ async function examine(engine: Engine, setup: Setup, uid: number | null): Promis
   const machine = askMachine();
   const { decision } = engine.confinement;
   const programs = programsOf(engine.found.tools);
-  const services = ownCheckSettings(setup.config).dependencies.map(serviceOf).filter(mayConnect);
+  const wanted = ownCheckSettings(setup.config).dependencies.map(serviceOf).filter(mayConnect);
+  const services = [...new Map(wanted.map((service) => [placeText(service), service])).values()];
   const plan = {
     // A shell is everywhere, and what a compartment must not become.
     programs: [...new Set([...programs, "/bin/sh"])],

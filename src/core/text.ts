@@ -60,3 +60,8 @@ export function quote(text: string): string {
 export function plural(count: number, noun: string, nouns = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : nouns}`;
 }
+
+/** What is wrong and what to do, as two sentences: the first ends as it likes, such as with a question mark. */
+export function withRemedy(error: string, remedy: string): string {
+  return `${error}${/[.?!]$/.test(error) ? "" : "."} ${remedy}`;
+}

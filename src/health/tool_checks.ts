@@ -5,7 +5,8 @@
  * @module
  */
 import type { RefusalCondition } from "../core/refusal.ts";
-import { escapeLine } from "../core/text.ts";
+import { escapeLine, withRemedy } from "../core/text.ts";
+import { checkClient } from "../runs/check_client.ts";
 import type { Pipeline, RunAnswer } from "../runs/pipeline.ts";
 import type { RunRequest } from "../runs/plan.ts";
 import type { CheckOutcome, HealthCheck, HealthStatus, Priority } from "./check.ts";
@@ -20,9 +21,6 @@ export interface ToolCheckSettings {
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
   readonly extra_args?: string | undefined;
 }
-
-/** Who asks for the runs of checks, in logs and to the rate limit. No client over HTTP can have this name. */
-export const HEALTH_CLIENT = "health";
 
 /** The request that a check makes. */
 export function requestOf({ target, parameters, extra_args }: ToolCheckSettings): RunRequest {
@@ -65,7 +63,7 @@ export function toolChecks(
     name: one.name,
     priority: one.priority,
     async check(signal): Promise<CheckOutcome> {
-      const context = { signal, client: HEALTH_CLIENT, mayIntrude: false };
+      const context = { signal, client: checkClient(one.name), mayIntrude: false };
       const answer = await pipeline.run(one.tool, requestOf(one), context);
       return outcomeOf(one.tool, answer, signal.aborted);
     },
@@ -76,7 +74,7 @@ export function toolChecks(
 function outcomeOf(tool: string, answer: RunAnswer, isLate: boolean): CheckOutcome {
   if (answer.kind === "refusal") {
     const { condition, error, remedy } = answer.refusal;
-    const message = condition === "approval_required" ? INTRUSIVE : escapeLine(`${error}. ${remedy}`);
+    const message = condition === "approval_required" ? INTRUSIVE : escapeLine(withRemedy(error, remedy));
     return { status: REFUSED[condition], message, metadata: { tool } };
   }
   const { outcome, error, run_id, execution_time_sec } = answer.result;

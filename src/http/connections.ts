@@ -19,8 +19,11 @@ export const TIMES = {
   bodyMs: 30_000,
   /** From the last piece of an answer that was made piece by piece until the client has taken it. */
   sendMs: 75_000,
-  /** How old a phase is at least when its connection is closed to make room: a request may be on its way already. */
-  roomAfterMs: 100,
+  /**
+   * How long a connection has waited at least when it is closed to make room: a request may be there already, and not be
+   * looked at yet. Of a pause of the whole process no more than {@link AWAKE_STEP_MS} counts.
+   */
+  roomAfterMs: 250,
   /** The same while a body arrives: an honest one is there by then. */
   roomAfterReceivingMs: 5_000,
   /** How long a connection of which no more is wanted may take to be closed by its client. */
@@ -31,6 +34,8 @@ export const TIMES = {
   shortageMs: 60_000,
 } as const;
 
+/** What counts as awake, in milliseconds, of the time between two looks at the clock. */
+const AWAKE_STEP_MS = 20;
 /** Requests at once on one connection. HTTP/1.1 has one; with HTTP/2 each could bring a body of its own. */
 const MAX_REQUESTS_AT_ONCE = 4;
 /** When the process is out of files: the share of the waiting connections that is closed, and how many are kept at least. */
@@ -56,9 +61,30 @@ export interface ConnectionEvents {
 /** What a connection is doing. */
 type Phase = "waiting" | "receiving" | "answering" | "sending";
 
+/** Time in which this process was awake: it stands still while a busy machine lets it wait for a processor. */
+class AwakeTime {
+  readonly #clock: Clock;
+  #seenMs: number;
+  #awakeMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#seenMs = clock.now();
+  }
+
+  /** Milliseconds since its beginning, as far as they were seen to pass: it must be asked often. */
+  now(): number {
+    const nowMs = this.#clock.now();
+    this.#awakeMs += Math.min(nowMs - this.#seenMs, AWAKE_STEP_MS);
+    this.#seenMs = nowMs;
+    return this.#awakeMs;
+  }
+}
+
 /** All connections of a listener. */
 export class ConnectionKeeper {
   readonly #clock: Clock;
+  readonly #awake: AwakeTime;
   readonly #max: () => number;
   readonly #events: ConnectionEvents;
   readonly #connections = new Set<KeptConnection>();
@@ -70,6 +96,7 @@ export class ConnectionKeeper {
   /** @param max how many there may be, at least 1; asked for each new one */
   constructor(clock: Clock, max: () => number, events: ConnectionEvents) {
     this.#clock = clock;
+    this.#awake = new AwakeTime(clock);
     this.#max = max;
     this.#events = events;
   }
@@ -81,18 +108,22 @@ export class ConnectionKeeper {
 
   /**
    * How long the next connection should wait before it is taken, in milliseconds: when many come at once, those that have
-   * only just come are not closed for it, and a moment later one of them may be.
+   * only just come are not closed for it, and a moment later one of them may be. To be asked again every
+   * {@link AWAKE_STEP_MS} milliseconds, or it never comes to that.
    *
    * @param peer the address that it comes from
    */
   roomInMs(peer: string): number {
+    const awakeMs = this.#awake.now();
     if (this.open < this.#limit()) return 0;
     const crowded = this.#crowdedAddress();
     if (crowded !== null && crowded !== peer) return 0;
     const nowMs = this.#clock.now();
     let least = Infinity;
-    for (const connection of this.#connections) least = Math.min(least, connection.expendableInMs(nowMs));
-    return least === Infinity ? 0 : least;
+    for (const connection of this.#connections) {
+      least = Math.min(least, connection.expendableInMs(nowMs, awakeMs));
+    }
+    return least === Infinity ? 0 : Math.min(least, AWAKE_STEP_MS);
   }
 
   /**
@@ -113,7 +144,13 @@ export class ConnectionKeeper {
       }
       this.#close(first, "room");
     }
-    const connection = new KeptConnection(peer, close, this.#clock, (gone) => this.#forget(gone));
+    const connection = new KeptConnection(
+      peer,
+      close,
+      this.#clock,
+      this.#awake,
+      (gone) => this.#forget(gone),
+    );
     this.#connections.add(connection);
     this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + 1);
     this.#look();
@@ -171,8 +208,9 @@ export class ConnectionKeeper {
   /** Those that may be closed to make room, the first to go first. */
   #expendable(): KeptConnection[] {
     const nowMs = this.#clock.now();
+    const awakeMs = this.#awake.now();
     const crowd = ({ peer }: KeptConnection) => this.#byPeer.get(peer) ?? 0;
-    return [...this.#connections].filter((one) => one.expendableInMs(nowMs) === 0).sort((a, b) =>
+    return [...this.#connections].filter((one) => one.expendableInMs(nowMs, awakeMs) === 0).sort((a, b) =>
       Number(a.phase === "receiving") - Number(b.phase === "receiving") || crowd(b) - crowd(a) ||
       a.sinceMs - b.sinceMs
     );
@@ -211,19 +249,30 @@ export class KeptConnection {
   readonly peer: string;
   readonly #close: () => void;
   readonly #clock: Clock;
+  readonly #awake: AwakeTime;
   readonly #onGone: (connection: KeptConnection) => void;
   readonly #requests = new Set<KeptRequest>();
   #sinceMs: number;
+  #sinceAwakeMs: number;
   #hadRequest = false;
   #isSpent = false;
+  #endsItself = false;
   #isGone = false;
 
-  constructor(peer: string, close: () => void, clock: Clock, onGone: (connection: KeptConnection) => void) {
+  constructor(
+    peer: string,
+    close: () => void,
+    clock: Clock,
+    awake: AwakeTime,
+    onGone: (connection: KeptConnection) => void,
+  ) {
     this.peer = peer;
     this.#close = close;
     this.#clock = clock;
+    this.#awake = awake;
     this.#onGone = onGone;
     this.#sinceMs = clock.now();
+    this.#sinceAwakeMs = awake.now();
   }
 
   /** What it is doing; of several requests at once the first counts. */
@@ -251,9 +300,20 @@ export class KeptConnection {
       this.#requests.delete(request);
       if (isSpent) this.#isSpent = true;
       this.#sinceMs = this.#clock.now();
+      this.#sinceAwakeMs = this.#awake.now();
     });
     this.#requests.add(request);
     return request;
+  }
+
+  /** The answer says that it is the last: the connection ends with it, when the client has taken it. */
+  endsItself(): void {
+    this.#endsItself = true;
+  }
+
+  /** Whether it has been waiting for so long, in milliseconds, and will not end by itself. */
+  isQuietFor(quietMs: number): boolean {
+    return this.phase === "waiting" && !this.#endsItself && this.#clock.now() - this.sinceMs >= quietMs;
   }
 
   /** Closes it from this side. */
@@ -273,10 +333,10 @@ export class KeptConnection {
    * How long from then it may be closed to make room, because nothing is lost that matters: it waits, or its client is
    * slow. Infinity where that is not in sight.
    */
-  expendableInMs(nowMs: number): number {
+  expendableInMs(nowMs: number, awakeMs: number): number {
     const { phase } = this;
+    if (phase === "waiting") return Math.max(0, TIMES.roomAfterMs - (awakeMs - this.#sinceAwakeMs));
     const forMs = nowMs - this.sinceMs;
-    if (phase === "waiting") return Math.max(0, TIMES.roomAfterMs - forMs);
     return phase === "receiving" && forMs >= TIMES.roomAfterReceivingMs ? 0 : Infinity;
   }
 

@@ -5,7 +5,7 @@
  */
 import type { Context } from "hono";
 import * as z from "zod";
-import { escapeControls } from "../core/text.ts";
+import { escapeControls, withRemedy } from "../core/text.ts";
 import type { Caller } from "./authorise.ts";
 import { readBodyOf } from "./body.ts";
 import type { HttpParts } from "./parts.ts";
@@ -53,7 +53,7 @@ export async function speakMcp(context: Context, parts: HttpParts, caller: Calle
   // The endpoint speaks JSON-RPC, so its errors do too: parse error, or invalid request.
   const error = {
     code: body.condition === "invalid" ? -32700 : -32600,
-    message: `${escapeControls(body.error)}. ${body.remedy}`,
+    message: withRemedy(escapeControls(body.error), body.remedy),
   };
   return context.json({ jsonrpc: "2.0", error, id: null }, STATUS[body.condition]);
 }

@@ -4,7 +4,7 @@
  * A run is known from its start. While it goes on it is not counted and not evicted: its output lies in its
  * compartment's buffers anyhow, which the caps of the streams bound, and is only looked at. When it has ended it is kept,
  * and the runs that ended first go until all fit. What is larger than the whole store alone is not kept at all, rather
- * than driving everything else out.
+ * than driving everything else out; and of the runs of a check, which come by the clock, only the latest is kept.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import type { StreamName } from "../confinement/protocol.ts";
 import type { Clock } from "../core/clock.ts";
 import type { RunResult } from "../core/result.ts";
 import type { ReportedRun } from "./execute.ts";
+import { isCheckClient } from "./check_client.ts";
 import { countedBytes, type EndedRun, keep, type KeptRun, LiveRun } from "./kept_run.ts";
 import type { RunObserver, RunOutput, StartedRun } from "./run_observer.ts";
 import { MAX_READ_BYTES, type RunPart, type RunShelf } from "./run_shelf.ts";
@@ -68,9 +69,10 @@ export class RunStore implements RunObserver {
     const bytes = countedBytes(ended);
     if (bytes > maxBytes) {
       this.#runs.delete(id);
-      logger.warn("a run is larger than runs.max_bytes: its output is not kept", { run_id: id, bytes });
+      logger.warn("a run is larger than runs.max_bytes: it is not kept", { run_id: id, bytes });
       return;
     }
+    if (isCheckClient(run.client)) this.#forgetAllOf(run.client);
     this.#runs.set(id, ended);
     this.#ended.set(id, ended);
     this.#bytes += bytes;
@@ -167,6 +169,14 @@ export class RunStore implements RunObserver {
       text += decoder.decode(bytes, { stream: true });
     }
     return text + decoder.decode();
+  }
+
+  #forgetAllOf(client: string): void {
+    const earlier = [...this.#ended.values()]
+      .filter(({ summary }) => summary.client === client)
+      .map(({ summary }) => summary.run_id);
+    for (const id of earlier) this.#forget(id);
+    if (earlier.length > 0) this.#shelf.remove(earlier);
   }
 
   #forget(id: string): void {

@@ -16,7 +16,9 @@ export const runRecordSchema = runResultSchema.extend({
     "While it is running, the run's other fields say what is known so far",
   ),
   started_at: z.iso.datetime().describe("When the program was started"),
-  client: z.string().describe("Who asked: a token's name, an address or a transport"),
+  client: z.string().describe(
+    "Who asked: a token's name, an address, a transport, or a check of the server's own",
+  ),
 });
 
 /** A run in a list: what its record says without arguments, output, and what was made of it. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { ownCheckSettings, pipelineSettings } from "../config/settings.ts";
+import { withRemedy } from "../core/text.ts";
 import { INTRUSIVE, requestOf } from "../health/tool_checks.ts";
 import { planRun } from "../runs/plan.ts";
 import type { Setup } from "./setup.ts";
@@ -30,6 +31,6 @@ export function doubtfulChecks({ config, tools, policy }: Setup): DoubtfulCheck[
     if (planned.ok) return planned.plan.intrusive.length === 0 ? [] : [{ name, reason: INTRUSIVE }];
     if ("need" in planned) return [];
     const { error, remedy } = planned.refusal;
-    return [{ name, reason: `${error}. ${remedy}` }];
+    return [{ name, reason: withRemedy(error, remedy) }];
   });
 }

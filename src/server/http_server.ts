@@ -6,7 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
-import type { ConnectionKeeper } from "../http/connections.ts";
+import type { ConnectionKeeper, KeptConnection } from "../http/connections.ts";
 import type { Connection } from "../http/parts.ts";
 import { peerName } from "../http/peer.ts";
 import type { ServeConnection, ServedConnection } from "./serve_connection.ts";
@@ -28,9 +28,19 @@ export interface HttpServerParts {
 const MAX_REFUSALS = 16;
 /** How long a client that is refused may take to read that, in milliseconds. */
 const REFUSAL_MS = 1_000;
+/** How often it is looked whether there is room for the next connection by now, before it is decided. */
+const MAX_ROOM_LOOKS = 20;
 /** How long accepting pauses after it has failed, in milliseconds: twice as long each time, up to the most. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1_000;
+/**
+ * At the end of the server: how long nothing has been asked on a connection that is closed, in milliseconds. An answer
+ * that was handed over before is with its client by then, unless that is slow; a later one says that it is the last, and
+ * is waited for.
+ */
+const QUIET_MS = 300;
+/** How often it is looked for such connections then, in milliseconds. */
+const CLOSING_LOOK_MS = 20;
 /** How often the log says that connections are refused or cannot be accepted, in milliseconds. */
 const WARN_EVERY_MS = 60_000;
 
@@ -49,7 +59,7 @@ const logger = getLogger(["bulkhead", "http"]);
 /** The server. It accepts from the beginning. */
 export class HttpServer {
   readonly #parts: HttpServerParts;
-  readonly #served = new Set<ServedConnection>();
+  readonly #connections = new Set<KeptConnection>();
   readonly #warnedMs = new Map<string, number>();
   #refusals = 0;
   #isClosing = false;
@@ -61,11 +71,20 @@ export class HttpServer {
     this.finished = this.#acceptAll();
   }
 
-  /** Accepts no more, and closes each connection once its requests are answered; one that asks for nothing at once. */
+  /**
+   * Accepts no more, and closes each connection once its requests are answered; one that asks for nothing soon. Resolves
+   * when there is none left: it waits for answers, and for clients that take theirs slowly.
+   */
   async shutdown(): Promise<void> {
     this.#isClosing = true;
     this.#parts.listener.close();
-    await Promise.all([...this.#served].map((served) => served.shutdown()));
+    for (;;) {
+      for (const connection of this.#connections) {
+        if (connection.isQuietFor(QUIET_MS)) connection.close();
+      }
+      if (this.#connections.size === 0) return;
+      await this.#pause(CLOSING_LOOK_MS);
+    }
   }
 
   async #acceptAll(): Promise<void> {
@@ -76,8 +95,10 @@ export class HttpServer {
         const connection = await listener.accept();
         pauseMs = FIRST_PAUSE_MS;
         // Others wait meanwhile where the system keeps them.
-        const roomInMs = keeper.roomInMs(peerName(connection.remoteAddr.hostname));
-        if (roomInMs > 0) await this.#pause(roomInMs);
+        const peer = peerName(connection.remoteAddr.hostname);
+        for (let looks = 0, ms; looks < MAX_ROOM_LOOKS && (ms = keeper.roomInMs(peer)) > 0; looks++) {
+          await this.#pause(ms);
+        }
         this.#take(connection);
       } catch (error) {
         if (this.#isClosing || error instanceof Deno.errors.BadResource) return;
@@ -113,12 +134,14 @@ export class HttpServer {
       if (began === null) return tooManyAtOnce();
       const end = () => began.ended();
       info.completed.then(end, end);
-      return await handler(request, {
+      const response = await handler(request, {
         peer,
         bodyIsRead: () => began.received(),
         bodyIsLate: () => began.late(),
         awaitsClient: () => began.sending(),
       });
+      if (response.headers.get("connection") === "close") kept.endsItself();
+      return response;
     };
     try {
       served = serveConnection(connection, serve, onError);
@@ -129,10 +152,9 @@ export class HttpServer {
       return;
     }
     const { finished } = served;
-    const one = served;
-    this.#served.add(one);
+    this.#connections.add(kept);
     void finished.then(() => {
-      this.#served.delete(one);
+      this.#connections.delete(kept);
       kept.gone();
     });
   }

@@ -7,6 +7,9 @@
  * `Deno[Deno.internal]`, to whoever looks, without a promise to keep it. Where it is missing the server does not start:
  * one that quietly held no limit would be weaker than it says.
  *
+ * What Deno has for ending a connection in good order, `shutdown()`, is not used: in 2.6.8 it ends the whole process (a
+ * panic in `op_http_wait`) when the client closes the connection at that very moment.
+ *
  * @module
  */
 
@@ -20,8 +23,6 @@ export interface RequestInfo {
 export interface ServedConnection {
   /** Resolves when it is closed, from whichever side. */
   readonly finished: Promise<void>;
-  /** Closes it once its requests are answered. */
-  shutdown(): Promise<void>;
   /** Closes it at once. May be called at any time. */
   close(): void;
 }
@@ -40,7 +41,7 @@ type ServeHttpOnConnection = (
   handler: (request: Request, info: RequestInfo) => Promise<Response>,
   onError: (error: unknown) => Response,
   onListen: () => void,
-) => { readonly finished: Promise<void>; shutdown(): Promise<void> };
+) => { readonly finished: Promise<void> };
 
 /** Deno's part, or null where this Deno has none. */
 export function connectionServer(): ServeConnection | null {
@@ -55,7 +56,6 @@ export function connectionServer(): ServeConnection | null {
     return {
       // A client that vanishes, or speaks no HTTP, is no error of ours.
       finished: server.finished.catch(() => {}),
-      shutdown: () => server.shutdown().catch(() => {}),
       close: () => {
         try {
           cancel();

@@ -7,6 +7,7 @@ import {
   plural,
   quote,
   QUOTED_CHARACTERS,
+  withRemedy,
 } from "../../src/core/text.ts";
 
 Deno.test("text is quoted with quotes and backslashes escaped", () => {
@@ -53,4 +54,10 @@ Deno.test("a count agrees with its noun", () => {
     "2 hosts",
     "0 addresses",
   ]);
+});
+
+Deno.test("an error and its remedy are two sentences, whatever the first ends with", () => {
+  assert.equal(withRemedy("it is not", "Look."), "it is not. Look.");
+  assert.equal(withRemedy('unknown "a"; did you mean "b"?', "Look."), 'unknown "a"; did you mean "b"? Look.');
+  assert.equal(withRemedy("it ended.", "Look."), "it ended. Look.");
 });

@@ -61,7 +61,7 @@ Deno.test("tool checks: a run like any other, asked for by health", async () => 
   assert.deepEqual(engine.executor.orders.map(({ args }) => args), [
     ["-q", "-p", "22", "-T3", "-v", "-sn", "10.0.0.5"],
   ]);
-  assert.deepEqual(engine.recorded.map(({ tool, client }) => [tool, client]), [["probe", "health"]]);
+  assert.deepEqual(engine.recorded.map(({ tool, client }) => [tool, client]), [["probe", "health:lab"]]);
 });
 
 Deno.test("tool checks: what is left out of the settings is left out of the request", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { checkClient } from "../../src/runs/check_client.ts";
 import { MAX_READ_BYTES, MemoryShelf, type ShelvedRun } from "../../src/runs/run_shelf.ts";
 import { RunStore, type RunStoreSettings } from "../../src/runs/run_store.ts";
 import type { StartedRun } from "../../src/runs/run_observer.ts";
@@ -268,6 +269,34 @@ Deno.test("run store: runs of an earlier server come before its own, and go befo
   store.refresh();
   // Of those, 9 ended first and 2 last.
   assert.deepEqual(ids(), [4, 3, 2]);
+});
+
+Deno.test("run store: of the runs of a check only the latest is kept, and they drive out nobody else's", () => {
+  const { store, shelf, end, ids } = makeStore({ keep: 4 });
+  const add = (number: number, client: string) => {
+    const run = startedRun(number, { client });
+    store.started(run);
+    end(run);
+  };
+  add(1, "token:me");
+  for (let number = 2; number < 20; number++) add(number, checkClient(number % 2 === 0 ? "even" : "odd"));
+  add(20, "token:me");
+  assert.deepEqual(ids(), [20, 19, 18, 1]);
+  assert.deepEqual([...shelf.there.keys()], [1, 18, 19, 20].map(runIdOf));
+  assert.equal(store.kept.runs, 4);
+  // The one that went on while another of the same check ended is the latest all the same.
+  const slow = startedRun(21, { client: checkClient("even") });
+  store.started(slow);
+  add(22, checkClient("even"));
+  assert.deepEqual(ids(), [22, 21, 20, 19, 1]);
+  end(slow);
+  assert.deepEqual(ids(), [21, 20, 19, 1]);
+  // Where the latest is too large to be kept, the one before it is there still.
+  add(23, checkClient("even"));
+  const huge = startedRun(24, { client: checkClient("even") });
+  store.started(huge);
+  end(huge, outputOf("x".repeat(2_000_000)));
+  assert.deepEqual(ids(), [23, 20, 19, 1]);
 });
 
 Deno.test("run store: what turns out to be lost is gone", async () => {

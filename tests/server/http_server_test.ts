@@ -49,6 +49,17 @@ function playedConnection() {
   return { connection: connection as unknown as Deno.TcpConn, done, leave: () => eof.resolve(null) };
 }
 
+/** A connection that is served, played by a test. */
+interface Served {
+  readonly ask: (request: Request) => Promise<Response>;
+  /** The answer was not taken whole. */
+  readonly failed: () => void;
+  /** The answer was handed over. */
+  readonly answered: () => void;
+  readonly finish: () => void;
+  readonly calls: string[];
+}
+
 /** A server whose connections a test plays. */
 function setUp(max = 10) {
   const clock = new FakeClock();
@@ -58,13 +69,7 @@ function setUp(max = 10) {
     refused: () => void events.push("refused"),
   });
   const played = playedListener();
-  const served: {
-    readonly ask: (request: Request) => Promise<Response>;
-    /** The answer was not taken whole. */
-    readonly failed: () => void;
-    readonly finish: () => void;
-    readonly calls: string[];
-  }[] = [];
+  const served: Served[] = [];
   const seen: Connection[] = [];
   const server = new HttpServer({
     listener: played.listener,
@@ -81,6 +86,7 @@ function setUp(max = 10) {
       const info: RequestInfo = { completed: completed.promise };
       served.push({
         ask: (request) => handler(request, info),
+        answered: completed.resolve,
         failed: () => completed.reject(new Error("the client has gone")),
         finish: finished.resolve,
         calls,
@@ -88,12 +94,12 @@ function setUp(max = 10) {
       return {
         finished: finished.promise,
         close: () => end("close"),
-        shutdown: () => Promise.resolve(end("shutdown")),
       };
     },
-    handler: (_request, connection) => {
+    handler: ({ url }, connection) => {
       seen.push(connection);
-      return Promise.resolve(new Response("ok"));
+      const headers: HeadersInit = url.endsWith("/last") ? { connection: "close" } : {};
+      return Promise.resolve(new Response("ok", { headers }));
     },
     tooManyAtOnce: () => new Response("too many", { status: 503 }),
     onError: () => new Response(null, { status: 500 }),
@@ -107,7 +113,10 @@ Deno.test("http server: running out of files is no end; it makes room, pauses ev
   const { come, isAccepting, clock, events, keeper } = setUp();
   come(playedConnection().connection);
   await flush();
-  clock.advance(1_000);
+  for (let past = 0; past < 260; past += 20) {
+    clock.advance(20);
+    void keeper.roomInMs("10.0.0.1");
+  }
   for (const [index, pauseMs] of [50, 100, 200, 400, 800, 1_000, 1_000].entries()) {
     const error = index % 2 === 0
       ? Object.assign(new Error("Too many open files"), { code: "EMFILE" })
@@ -183,10 +192,12 @@ Deno.test("http server: one more waits until another may make room for it", asyn
   const next = playedConnection();
   come(next.connection);
   await flush();
-  clock.advance(99);
-  await flush();
-  assert.deepEqual([served.length, next.done, events], [1, [], []]);
-  clock.advance(1);
+  for (let past = 0; past < 240; past += 20) {
+    clock.advance(20);
+    await flush();
+    assert.deepEqual([served.length, next.done, events], [1, [], []]);
+  }
+  clock.advance(20);
   await flush();
   assert.deepEqual([served.length, served[0]!.calls, events], [2, ["close"], ["room"]]);
 });
@@ -218,14 +229,41 @@ Deno.test("http server: an answer that was handed over leaves the connection wai
   assert.deepEqual([calls, events], [["close"], ["idle_timeout"]]);
 });
 
-Deno.test("http server: at its end it accepts no more and has every connection end in good order", async () => {
-  const { come, served, server, isAccepting } = setUp();
-  for (let count = 0; count < 3; count++) {
+Deno.test("http server: at its end it closes what is quiet, and waits for answers and for those who take them", async () => {
+  const { come, served, server, isAccepting, clock, keeper } = setUp();
+  for (let count = 0; count < 4; count++) {
     come(playedConnection().connection);
     await flush();
   }
-  await server.shutdown();
+  const [quiet, answering, last, recent] = served as [Served, Served, Served, Served];
+  clock.advance(1_000);
+  await answering.ask(REQUEST());
+  await last.ask(new Request("http://127.0.0.1/last"));
+  last.answered();
+  await recent.ask(REQUEST());
+  recent.answered();
+  await flush();
+  let isOver = false;
+  void server.shutdown().then(() => isOver = true);
   await server.finished;
   assert.equal(isAccepting(), false);
-  assert.deepEqual(served.map(({ calls }) => calls), [["shutdown"], ["shutdown"], ["shutdown"]]);
+  assert.deepEqual(served.map(({ calls }) => calls.length), [1, 0, 0, 0]);
+  const wait = async (ms: number) => {
+    for (let past = 0; past < ms; past += 10) {
+      clock.advance(10);
+      await flush();
+    }
+  };
+  await wait(290);
+  assert.deepEqual(served.map(({ calls }) => calls.length), [1, 0, 0, 0]);
+  await wait(40);
+  assert.deepEqual(served.map(({ calls }) => calls.length), [1, 0, 0, 1]);
+  await wait(5_000);
+  assert.deepEqual(served.map(({ calls }) => calls.length), [1, 0, 0, 1]);
+  answering.answered();
+  await wait(400);
+  assert.deepEqual([answering.calls, isOver], [["close"], false]);
+  last.finish();
+  await wait(40);
+  assert.deepEqual([quiet.calls, last.calls, isOver, keeper.open], [["close"], [], true, 0]);
 });
