@@ -110,10 +110,14 @@ export class ConnectionKeeper {
    * How long the next connection should wait before it is taken, in milliseconds: when many come at once, those that have
    * only just come are not closed for it, and a moment later one of them may be. To be asked again every
    * {@link AWAKE_STEP_MS} milliseconds, or it never comes to that.
+   *
+   * @param peer the address that it comes from
    */
-  get roomInMs(): number {
+  roomInMs(peer: string): number {
     const awakeMs = this.#awake.now();
     if (this.open < this.#limit()) return 0;
+    const crowded = this.#crowdedAddress();
+    if (crowded !== null && crowded !== peer) return 0;
     const nowMs = this.#clock.now();
     let least = Infinity;
     for (const connection of this.#connections) {
@@ -124,14 +128,16 @@ export class ConnectionKeeper {
 
   /**
    * Takes a connection, or returns null when all are in use. One that is not needed makes room for it: the address that
-   * has the most loses the one that has waited longest, so that nobody who holds many keeps others out.
+   * has the most loses the one that has waited longest, so that nobody who holds many keeps others out. An address that
+   * has more than half of all makes room for itself only, and for others also with what it has only just begun to send
+   * or is slow to take.
    *
    * @param peer the address that it comes from
    * @param close closes it; called once at most
    */
   take(peer: string, close: () => void): KeptConnection | null {
     while (this.#connections.size >= this.#limit()) {
-      const first = this.#mostExpendable();
+      const first = this.#mostExpendable(peer);
       if (first === null) {
         this.#events.refused();
         return null;
@@ -173,8 +179,30 @@ export class ConnectionKeeper {
     return Math.min(this.#max(), this.#shortage?.max ?? Infinity);
   }
 
-  #mostExpendable(): KeptConnection | null {
-    return this.#expendable()[0] ?? null;
+  /** The one to go first for a new connection from that address. */
+  #mostExpendable(peer: string): KeptConnection | null {
+    const expendable = this.#expendable();
+    const crowded = this.#crowdedAddress();
+    if (crowded === null) return expendable[0] ?? null;
+    if (crowded === peer) return expendable.find((one) => one.peer === crowded) ?? null;
+    return expendable[0] ?? this.#oldestUnanswered(crowded);
+  }
+
+  /** The address that has more than half of the connections that there may be, or null. */
+  #crowdedAddress(): string | null {
+    const half = this.#limit() / 2;
+    for (const [peer, count] of this.#byPeer) if (count > half) return peer;
+    return null;
+  }
+
+  /** Of an address the connection that has been longest in its phase, of those on which no answer is being made. */
+  #oldestUnanswered(peer: string): KeptConnection | null {
+    let oldest: KeptConnection | null = null;
+    for (const one of this.#connections) {
+      if (one.peer !== peer || one.phase === "answering") continue;
+      if (oldest === null || one.sinceMs < oldest.sinceMs) oldest = one;
+    }
+    return oldest;
   }
 
   /** Those that may be closed to make room, the first to go first. */

@@ -6,16 +6,17 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { ID_PATTERN, newId, TOOL_NAME_PATTERN } from "../core/ids.ts";
-import { quote } from "../core/text.ts";
+import { escapeControlsInJson, quote } from "../core/text.ts";
 import type { StreamName } from "../confinement/protocol.ts";
 import type { EndedRun, KeptRun } from "../runs/kept_run.ts";
+import { PIECE_BYTES, recordInPieces } from "../runs/record_text.ts";
 import { MAX_READ_BYTES } from "../runs/run_shelf.ts";
 import type { RunStore } from "../runs/run_store.ts";
 import { RUN_OUTCOMES, type RunSummary } from "../runs/run_summary.ts";
 import { selectRange } from "./byte_range.ts";
 import type { Caller } from "./authorise.ts";
 import { jsonAnswer } from "./json_answer.ts";
-import { connectionOf, type HttpParts, partOf } from "./parts.ts";
+import { type Connection, connectionOf, type HttpParts, partOf } from "./parts.ts";
 import { notFound, problem, refusalProblem } from "./problem.ts";
 import type { AnswerHeader } from "./route.ts";
 import { wholeNumber } from "./query.ts";
@@ -91,8 +92,32 @@ export async function showRun(context: Context, parts: HttpParts): Promise<Respo
   const id = idIn(context);
   const store = await storeOf(parts);
   const run = store.find(id);
-  const record = run === null ? null : await store.record(run);
+  if (run === null) return noRun(id);
+  if (run.state === "ended" && run.bytes.stdout + run.bytes.stderr > PIECE_BYTES) {
+    const pieces = await recordInPieces(store, run);
+    return pieces === null ? noRun(id) : inTextPieces(pieces, connectionOf(context));
+  }
+  const record = await store.record(run);
   return record === null ? noRun(id) : jsonAnswer(record);
+}
+
+/** JSON that is made as the client takes it. */
+function inTextPieces(pieces: AsyncGenerator<string>, connection: Connection): Response {
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      // An empty piece is none for a stream.
+      let next = await pieces.next();
+      while (next.done !== true && next.value === "") next = await pieces.next();
+      if (next.done === true) return controller.close();
+      controller.enqueue(encoder.encode(escapeControlsInJson(next.value)));
+      connection.awaitsClient?.();
+    },
+    async cancel() {
+      await pieces.return(undefined);
+    },
+  }, { highWaterMark: 0 });
+  return new Response(body, { headers: { "content-type": "application/json" } });
 }
 
 /** What a run has written to a stream, or a range of it. */

@@ -151,15 +151,16 @@ export class RunStore implements RunObserver {
   async record(run: KeptRun): Promise<RunRecord | null> {
     if (run.state === "running") return run.record();
     const { run_id: id, started_at, client } = run.summary;
-    const json = await this.#text(id, "result", run.bytes.result);
-    const stdout = await this.#text(id, "stdout", run.bytes.stdout);
-    const stderr = await this.#text(id, "stderr", run.bytes.stderr);
+    const json = await this.text(id, "result", run.bytes.result);
+    const stdout = await this.text(id, "stdout", run.bytes.stdout);
+    const stderr = await this.text(id, "stderr", run.bytes.stderr);
     if (json === null || stdout === null || stderr === null) return null;
     // What was written here, by us.
     return { ...JSON.parse(json) as RunResult, stdout, stderr, started_at, client };
   }
 
-  async #text(id: string, part: RunPart, length: number): Promise<string | null> {
+  /** A part as text; null when it is not there any more. */
+  async text(id: string, part: RunPart, length: number): Promise<string | null> {
     const decoder = new TextDecoder();
     let text = "";
     for (let offset = 0; offset < length; offset += MAX_READ_BYTES) {

@@ -95,7 +95,8 @@ export class HttpServer {
         const connection = await listener.accept();
         pauseMs = FIRST_PAUSE_MS;
         // Others wait meanwhile where the system keeps them.
-        for (let looks = 0, ms; looks < MAX_ROOM_LOOKS && (ms = keeper.roomInMs) > 0; looks++) {
+        const peer = peerName(connection.remoteAddr.hostname);
+        for (let looks = 0, ms; looks < MAX_ROOM_LOOKS && (ms = keeper.roomInMs(peer)) > 0; looks++) {
           await this.#pause(ms);
         }
         // Whatever is taken now nobody would shut down.

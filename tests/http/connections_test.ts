@@ -29,10 +29,10 @@ function setUp(max = 2) {
 function pass(clock: FakeClock, keeper: ConnectionKeeper, ms: number): void {
   const stepwiseMs = Math.min(ms, 600);
   clock.advance(ms - stepwiseMs);
-  void keeper.roomInMs;
+  void keeper.roomInMs("10.0.0.1");
   for (let leftMs = stepwiseMs; leftMs > 0; leftMs -= 20) {
     clock.advance(Math.min(20, leftMs));
-    void keeper.roomInMs;
+    void keeper.roomInMs("10.0.0.1");
   }
 }
 
@@ -99,12 +99,12 @@ Deno.test("connections: the one that has waited longest makes room, and one that
   taken(take("a"));
   clock.advance(10);
   taken(take("b"));
-  assert.equal(keeper.roomInMs, 20);
+  assert.equal(keeper.roomInMs("10.0.0.1"), 20);
   assert.deepEqual([take("c"), closed, refused()], [null, [], 1]);
   pass(clock, keeper, TIMES.roomAfterMs - 11);
-  assert.equal(keeper.roomInMs, 1);
+  assert.equal(keeper.roomInMs("10.0.0.1"), 1);
   clock.advance(1);
-  assert.equal(keeper.roomInMs, 0);
+  assert.equal(keeper.roomInMs("10.0.0.1"), 0);
   taken(take("d"));
   assert.deepEqual([closed, keeper.open], [["a: room"], 2]);
 });
@@ -113,7 +113,7 @@ Deno.test("connections: a process that stood still has looked at nobody meanwhil
   const { clock, keeper, take, closed } = setUp(1);
   taken(take("a"));
   clock.advance(5_000);
-  assert.deepEqual([take("b"), keeper.roomInMs > 0], [null, true]);
+  assert.deepEqual([take("b"), keeper.roomInMs("10.0.0.1") > 0], [null, true]);
   pass(clock, keeper, TIMES.roomAfterMs);
   taken(take("c"));
   assert.deepEqual(closed, ["a: room"]);
@@ -158,12 +158,43 @@ Deno.test("connections: whoever answers loses nothing, a slow body does, and the
   assert.deepEqual([take("4"), keeper.open], [null, 4]);
 });
 
+Deno.test("connections: an address that has more than half keeps no other out, whatever it does", () => {
+  const { clock, keeper, take, closed } = setUp(5);
+  begun(taken(take("running", "10.0.0.9")));
+  clock.advance(10);
+  begun(taken(take("sends 1", "10.0.0.9")), true);
+  begun(taken(take("takes", "10.0.0.9"))).sending();
+  clock.advance(10);
+  begun(taken(take("sends 2", "10.0.0.9")), true);
+  taken(take("fresh", "10.0.0.9"));
+  assert.equal(keeper.roomInMs("10.0.0.2"), 0);
+  begun(taken(take("1", "10.0.0.2")));
+  assert.deepEqual(closed, ["sends 1: room"]);
+  begun(taken(take("2", "10.0.0.2")));
+  assert.deepEqual(closed, ["sends 1: room", "takes: room"]);
+  // Three of five are more than half, two are not.
+  begun(taken(take("3", "10.0.0.3")));
+  assert.deepEqual(closed.slice(2), ["sends 2: room"]);
+  assert.equal(take("4", "10.0.0.4"), null);
+});
+
+Deno.test("connections: an address that has more than half makes room for itself only", () => {
+  const { clock, keeper, take, closed } = setUp(4);
+  taken(take("other", "10.0.0.2"));
+  clock.advance(TIMES.roomAfterMs);
+  for (const name of ["a", "b", "c"]) begun(taken(take(name, "10.0.0.9")), true);
+  assert.deepEqual([take("d", "10.0.0.9"), closed, keeper.open], [null, [], 4]);
+  clock.advance(TIMES.roomAfterReceivingMs);
+  taken(take("e", "10.0.0.9"));
+  assert.deepEqual(closed, ["a: room"]);
+});
+
 Deno.test("connections: a body that has arrived is none that is slow", () => {
   const { clock, keeper, take } = setUp(1);
   const request = begun(taken(take("a")), true);
   request.received();
   pass(clock, keeper, TIMES.roomAfterReceivingMs);
-  assert.deepEqual([take("b"), keeper.roomInMs], [null, 0]);
+  assert.deepEqual([take("b"), keeper.roomInMs("10.0.0.1")], [null, 0]);
 });
 
 Deno.test("connections: another limit holds for the next connection", () => {
@@ -270,9 +301,18 @@ Deno.test("connections: never more than the limit, none closed that is needed, n
             const rank = (
               known: Known,
             ) => [known.phase === "receiving" ? 1 : 0, -crowd(known), known.sinceMs];
-            const ranked = mayGo().map((known) => ({ known, key: rank(known) })).sort((a, b) =>
-              a.key[0]! - b.key[0]! || a.key[1]! - b.key[1]! || a.key[2]! - b.key[2]!
-            );
+            const crowded = open().find((known) => 2 * crowd(known) > max)?.peer;
+            // Who has more than half makes room for itself only, and for others with all that is not answered.
+            const free = mayGo().filter(({ peer }) => crowded !== one.peer || peer === crowded);
+            const more = open().filter(({ peer, phase }) =>
+              crowded !== one.peer && peer === crowded && phase !== "answering"
+            ).sort((a, b) => a.sinceMs - b.sinceMs);
+            const oldest = more.filter(({ sinceMs }) => sinceMs === more[0]!.sinceMs);
+            const ranked = (free.length > 0 ? free : oldest).map((known) => ({
+              known,
+              key: free.length > 0 ? rank(known) : [0, 0, 0],
+            }))
+              .sort((a, b) => a.key[0]! - b.key[0]! || a.key[1]! - b.key[1]! || a.key[2]! - b.key[2]!);
             const isFull = open().length >= max;
             const before = open();
             let self: Known | null = null;

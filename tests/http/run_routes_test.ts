@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { escapeControlsInJson } from "../../src/core/text.ts";
 import { SECURITY_HEADERS } from "../../src/http/security_headers.ts";
 import { Buffer } from "node:buffer";
 import { keepInMemory } from "../../src/server/run_keeping.ts";
@@ -143,6 +144,27 @@ Deno.test("run routes: a run is shown as whoever asked for it was answered, with
   assert.deepEqual(Object.keys(rest), Object.keys(result));
   assert.equal(result.truncated_stdout, true);
   assert.deepEqual([started_at, client], ["2026-01-01T00:00:00.000Z", "127.0.0.1"]);
+});
+
+Deno.test("run routes: a run with much output is made as its client takes it, and is what it would be at once", async () => {
+  const { ask, add, store } = serve();
+  // Characters of one to four bytes that are cut by the pieces, bytes that are none, controls and quotation marks.
+  const bytes = TEXT.encode('"\\\u0000\u009b\u2028é€😀'.repeat(20_000));
+  bytes[100_000] = 0xff;
+  add(1, outputOf(bytes, bytes.slice(0, 70_001)));
+  const response = await ask(`GET /runs/${runIdOf(1)}`);
+  const [record, text] = [await store.record(store.find(runIdOf(1))!), await response.text()];
+  assert.equal(text, escapeControlsInJson(JSON.stringify(record)));
+  assert.equal(response.headers.get("content-type"), "application/json");
+  let reads = 0;
+  const { read } = store;
+  store.read = (...given) => (reads++, read.apply(store, given));
+  const unread = (await ask(`GET /runs/${runIdOf(1)}`, { isUnread: true })).body!.getReader();
+  assert.equal((await unread.read()).done, false);
+  assert.ok(reads <= 3, `${reads} readings`);
+  await unread.cancel();
+  assert.equal((await ask(`HEAD /runs/${runIdOf(1)}`, { isUnread: true })).status, 200);
+  assert.ok(reads <= 5, `${reads} readings`);
 });
 
 Deno.test("run routes: a run that goes on is found, with what it has written so far", async () => {

@@ -115,7 +115,7 @@ Deno.test("http server: running out of files is no end; it makes room, pauses ev
   await flush();
   for (let past = 0; past < 260; past += 20) {
     clock.advance(20);
-    void keeper.roomInMs;
+    void keeper.roomInMs("10.0.0.1");
   }
   for (const [index, pauseMs] of [50, 100, 200, 400, 800, 1_000, 1_000].entries()) {
     const error = index % 2 === 0
