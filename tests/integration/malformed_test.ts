@@ -266,6 +266,12 @@ async function openSession(url: string): Promise<string> {
   return response.headers.get("mcp-session-id")!;
 }
 
+/** Whether an answer is a stream, which need not end. */
+function isStream(heard: string): boolean {
+  const end = heard.indexOf("\r\n\r\n");
+  return end >= 0 && /\r\ncontent-type: text\/event-stream/i.test(heard.slice(0, end));
+}
+
 /** One request, or what is none. */
 function malformed(random: Random, host: string, session: string): string {
   if (random.chance(5)) return random.bytes(2_000);
@@ -341,11 +347,11 @@ logging: { format: json }
           else {
             // Whoever waits for more learns that there is none.
             await connection.closeWrite();
-            answer = await listen(connection);
+            answer = await listen(connection, 10_000, isStream);
           }
         } catch {
           // The server need not read on once it knows that it is nothing.
-          answer = await listen(connection);
+          answer = await listen(connection, 10_000, isStream);
         }
         const status = statusOf(answer);
         counts.set(status, (counts.get(status) ?? 0) + 1);
