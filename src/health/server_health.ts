@@ -84,6 +84,8 @@ function logChange({ round, before, changed }: HealthChange): void {
   const rank = (status: typeof before) => HEALTH_STATUSES.indexOf(status);
   const isWorse = rank(round.status) > rank(before) ||
     checks.some(({ status, before }) => rank(status) > rank(before));
-  if (isWorse) logger.warn("health is worse", about);
-  else logger.info("health is better", about);
+  // A check may change without the whole, as an informational one does.
+  const what = round.status === before ? "a check of health" : "health";
+  if (isWorse) logger.warn(`${what} is worse`, about);
+  else logger.info(`${what} is better`, about);
 }

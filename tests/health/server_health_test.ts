@@ -99,7 +99,7 @@ Deno.test("server health: what gets worse is a warning, what gets better is told
     assert.deepEqual(await round("unhealthy", "still none"), []);
     assert.deepEqual(await round("degraded", "slow"), [{
       level: "info",
-      message: "health is better",
+      message: "a check of health is better",
       status: "degraded",
       before: "degraded",
       checks: [{ name: "lab_dns", before: "unhealthy", status: "degraded", message: "slow" }],
