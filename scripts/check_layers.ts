@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console -- a script speaks to the person who started it
 /**
- * Holds the order of the layers: a folder under `src` imports only from itself and from the folders above it.
+ * Holds the order of the layers: a folder under `src` imports only from itself and from the folders above it. And what
+ * workers load lies in `src/confinement`.
  *
  *     deno run -P=inspect scripts/check_layers.ts
  *
@@ -55,6 +56,29 @@ export function violations(files: readonly { readonly path: string; readonly tex
   });
 }
 
+/** The same without those that only name types, which nothing loads. */
+function loadedImports(text: string): string[] {
+  return relativeImports(text.replace(/^(?:im|ex)port type\b[^;]*;/gm, ""));
+}
+
+/**
+ * What the workers load from outside their folder, as `file: import`: from source they may read no other.
+ */
+export function strayLoads(files: readonly { readonly path: string; readonly text: string }[]): string[] {
+  const texts = new Map(files.map(({ path, text }) => [path, text]));
+  const loaded = new Set([...texts.keys()].filter((path) => /^confinement\/.*_worker\.ts$/.test(path)));
+  const stray: string[] = [];
+  // A set that grows while it is walked through is walked through to its new end.
+  for (const path of loaded) {
+    for (const target of loadedImports(texts.get(path) ?? "")) {
+      const next = new URL(target, `file:///${path}`).pathname.slice(1);
+      if (next.startsWith("confinement/")) loaded.add(next);
+      else stray.push(`${path}: ${target}`);
+    }
+  }
+  return stray;
+}
+
 /** All modules under `src`. */
 export function sourceFiles(folder = ""): { path: string; text: string }[] {
   return [...Deno.readDirSync(`${SOURCE}${folder}`)].flatMap((entry) => {
@@ -65,7 +89,11 @@ export function sourceFiles(folder = ""): { path: string; text: string }[] {
 }
 
 if (import.meta.main) {
-  const found = violations(sourceFiles());
-  for (const violation of found) console.error(`import against the layers: ${violation}`);
+  const files = sourceFiles();
+  const found = [
+    ...violations(files).map((violation) => `import against the layers: ${violation}`),
+    ...strayLoads(files).map((load) => `a worker may load src/confinement only: ${load}`),
+  ];
+  for (const one of found) console.error(one);
   if (found.length > 0) Deno.exit(1);
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { ID_PATTERN } from "../core/ids.ts";
 import {
   bytesUpTo,
   type Check,
@@ -80,8 +79,10 @@ export const MAX_RUN_READ_BYTES = 1_048_576;
 /** Runs in one message. */
 export const MAX_RUNS_AT_ONCE = 128;
 
-/** A run's id is the name of its folder, in which nothing but this may stand. */
-const run = matching(ID_PATTERN);
+/** How `newId()` writes a run's id, which is a part of a path: nothing but this may stand in it. */
+export const RUN_ID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const run = matching(RUN_ID_PATTERN);
 const id = run;
 const bytes = bytesUpTo(MAX_RUN_FILE_BYTES);
 const readLength: Check = (value) => wholeCount(value) && Number(value) <= MAX_RUN_READ_BYTES;

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { TOOL_NAME_PATTERN } from "../core/ids.ts";
 import {
   areChanged,
   areNames,
@@ -142,6 +141,9 @@ export const MAX_DEAD = 1024;
 
 /** How a server is named. */
 export const NONCE_PATTERN = /^[0-9a-f]{1,64}$/;
+
+/** How a tool is named; the schema of manifests says the same, in two parts for the sake of its messages. */
+export const TOOL_NAME_PATTERN = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** Whether a value is a tool's name. */
 export const isToolName: Check = matching(TOOL_NAME_PATTERN);

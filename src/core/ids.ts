@@ -1,5 +1,5 @@
 /**
- * Identifiers: of runs, of correlations, of tools.
+ * Identifiers of runs and of correlations.
  *
  * @module
  */
@@ -18,9 +18,3 @@ export function isCorrelationId(text: string): boolean {
 export function newId(): string {
   return crypto.randomUUID();
 }
-
-/** How {@link newId} writes: nothing else can stand in such a text, so that it may be a part of a path. */
-export const ID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** How a tool is named; the schema of manifests says the same, in two parts for the sake of its messages. */
-export const TOOL_NAME_PATTERN = /^[a-z][a-z0-9_]{0,63}$/;

@@ -5,7 +5,9 @@
  */
 import type { Context } from "hono";
 import * as z from "zod";
-import { ID_PATTERN, newId, TOOL_NAME_PATTERN } from "../core/ids.ts";
+import { RUN_ID_PATTERN } from "../confinement/run_messages.ts";
+import { TOOL_NAME_PATTERN } from "../confinement/scribe_protocol.ts";
+import { newId } from "../core/ids.ts";
 import { escapeControlsInJson, quote } from "../core/text.ts";
 import type { StreamName } from "../confinement/protocol.ts";
 import type { EndedRun, KeptRun } from "../runs/kept_run.ts";
@@ -30,7 +32,8 @@ export const runQuerySchema = z.strictObject({
   tool: z.string().regex(TOOL_NAME_PATTERN, "expected a tool's name").optional()
     .describe("Runs of this tool only"),
   outcome: z.enum(RUN_OUTCOMES).optional().describe("Runs that ended like this only, or that go on"),
-  before: z.string().regex(ID_PATTERN, "expected a run's id, such as next of an earlier answer").optional()
+  before: z.string().regex(RUN_ID_PATTERN, "expected a run's id, such as next of an earlier answer")
+    .optional()
     .describe("Only runs that were started before this one: next of an earlier answer"),
 });
 

@@ -1,7 +1,7 @@
 /** The project's own promises: generated files are not stale, layers hold, documents say what is so. */
 import assert from "node:assert/strict";
 import { loadCatalog } from "../../src/catalog/load.ts";
-import { relativeImports, sourceFiles, violations } from "../../scripts/check_layers.ts";
+import { relativeImports, sourceFiles, strayLoads, violations } from "../../scripts/check_layers.ts";
 import { fileOf, generatedFiles } from "../../scripts/permissions_page.ts";
 import { BINARY, bulkhead, inspect } from "./support/bulkhead.ts";
 import { FAULTS, faultsIn } from "../regressions.ts";
@@ -27,6 +27,16 @@ Deno.test("the check of the layers finds an import that goes up", () => {
   const text = `import { x } from "../cli/main.ts";\nconst y = await import("../http/app.ts");`;
   assert.deepEqual(relativeImports(text), ["../cli/main.ts", "../http/app.ts"]);
   assert.equal(violations([{ path: "policy/a.ts", text }]).length, 2);
+});
+
+Deno.test("workers load nothing from outside their folder, types aside", options, () => {
+  assert.deepEqual(strayLoads(sourceFiles()), []);
+  const files = [
+    { path: "confinement/a_worker.ts", text: `import "./b.ts";\nimport type { T } from "../core/t.ts";` },
+    { path: "confinement/b.ts", text: `import { type U, v } from "../core/v.ts";` },
+    { path: "confinement/c.ts", text: `import { w } from "../core/w.ts";` },
+  ];
+  assert.deepEqual(strayLoads(files), ["confinement/b.ts: ../core/v.ts"]);
 });
 
 Deno.test("README has no -A, and its commands are the ones that there are", options, async () => {

@@ -7,12 +7,12 @@
  *
  * @module
  */
-import { ID_PATTERN } from "../../core/ids.ts";
 import {
   type FoundRun,
   MAX_RUN_INDEX_BYTES,
   MAX_RUNS_AT_ONCE,
   RUN_FILES,
+  RUN_ID_PATTERN,
   type RunFile,
   type RunFiles,
 } from "../run_messages.ts";
@@ -61,7 +61,7 @@ export class RunFolder {
     let found: FoundRun[] = [];
     const names = Array.from(Deno.readDirSync(this.#path), ({ name }) => name);
     // Other names are not ours.
-    for (const run of names.filter((name) => ID_PATTERN.test(name))) {
+    for (const run of names.filter((name) => RUN_ID_PATTERN.test(name))) {
       const one = this.#look(run);
       if (one === "damaged") {
         damaged++;
@@ -139,7 +139,7 @@ export class RunFolder {
 
   #place(run: string): string {
     // It was checked where the order came in; a path is not made of anything else all the same.
-    if (!ID_PATTERN.test(run)) throw new Error("this is no run's id");
+    if (!RUN_ID_PATTERN.test(run)) throw new Error("this is no run's id");
     return `${this.#path}/${run}`;
   }
 
