@@ -16,7 +16,8 @@ const PURPOSES: Readonly<Record<PermissionKind, string>> = {
   env: "The configuration's variables; never a secret.",
   sys:
     "The server's own user and group: programs that others may write are refused. Handed to the scribe, for the server's health: the processors' times, the machine's memory, the space on a disk.",
-  ffi: "The C library, for the warden and, until they are confined, the compartments; not in tier basic.",
+  ffi:
+    "The C library, for the warden and, until they are confined, the compartments, and to ask once how many files may be open; not in tier basic.",
   import: "No code is loaded from the network: `--deny-import` takes even Deno's own list of hosts away.",
 };
 
@@ -115,8 +116,12 @@ const NOT_ENFORCED: readonly (readonly [string, string])[] = [
     "A client may take every place of a tool's queue, or every probe of its circuit breaker, for as long as it asks often enough; `rate_limit`, which is off by default, is what there is against that.",
   ],
   [
-    "Connections",
-    "They are not counted and have no time-out. Each takes an open file, and a server that has none left ends.",
+    "Clients that share an address",
+    "Connections are counted, timed and shared out by address. Clients on one machine, or behind one proxy, have one address, and may keep each other out.",
+  ],
+  [
+    "Outputs of earlier runs",
+    "With `runs.store: folder` they lie below the state folder, where a program can read them as it can read all files of the server's user; in tier kernel it cannot write there.",
   ],
 ];
 

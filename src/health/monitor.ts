@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
+import { stackOf } from "../core/failed_request.ts";
 import type { HealthStatus } from "../core/health_status.ts";
 import type { HealthCheck } from "./check.ts";
 import { Checkups } from "./checkup.ts";
@@ -33,6 +35,8 @@ export interface HealthChange {
   /** The checks whose status is another one. */
   readonly changed: readonly { readonly name: string; readonly before: HealthStatus }[];
 }
+
+const logger = getLogger(["bulkhead", "health"]);
 
 /** How many rounds are remembered. */
 export const HISTORY_LENGTH = 100;
@@ -134,7 +138,17 @@ export class HealthMonitor {
     this.#first.resolve(round);
     this.reschedule();
     const change = changeBetween(before, round);
-    if (change !== null) { for (const listener of this.#listeners) listener(change); }
+    if (change !== null) this.#tell(change);
+  }
+
+  #tell(change: HealthChange): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        logger.error("a listener to changes of health failed", { error: stackOf(error) });
+      }
+    }
   }
 }
 

@@ -6,7 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { OutputListener } from "../confinement/compartment.ts";
 import type { Clock } from "../core/clock.ts";
-import { FailedRequest } from "../core/failed_request.ts";
+import { FailedRequest, stackOf } from "../core/failed_request.ts";
 import { isCorrelationId, newId } from "../core/ids.ts";
 import { JoinedSignal } from "../core/joined_signal.ts";
 import { type Refusal, REFUSAL_ANSWERS } from "../core/refusal.ts";
@@ -129,7 +129,7 @@ export class Pipeline {
   /** Answers a request of which no more than the tool's name could be understood. */
   refuse(tool: string, refusal: Refusal, client: string): RefusedRun {
     const answer = this.#refused(tool, refusal, newId());
-    this.#parts.record({ tool, client, answer });
+    this.#record({ tool, client, answer });
     return answer;
   }
 
@@ -161,7 +161,16 @@ export class Pipeline {
       answer = await this.#answer(tool, request, context);
       return answer;
     } finally {
-      this.#parts.record({ tool, client: context.client, answer });
+      this.#record({ tool, client: context.client, answer });
+    }
+  }
+
+  /** The answer is the caller's, whatever becomes of the count. */
+  #record(answered: AnsweredRequest): void {
+    try {
+      this.#parts.record(answered);
+    } catch (error) {
+      logger.error("a request was answered and not recorded", { error: stackOf(error) });
     }
   }
 

@@ -205,3 +205,20 @@ Deno.test("monitor: a stop ends what goes on; it leaves no timer, no round and n
   await monitor.round();
   assert.deepEqual([check.asked, clock.pending], [1, 0]);
 });
+
+Deno.test("monitor: a listener that throws ends neither the rounds nor what others are told", async () => {
+  const { monitor, changes, advance, unlisten } = setUp([
+    steady("one", () => ({ status: "degraded", message: "" })),
+  ]);
+  unlisten();
+  monitor.onChange(() => {
+    throw new Error("broken");
+  });
+  monitor.onChange((change) => changes.push(change));
+  monitor.start();
+  await flush();
+  assert.equal(changes.length, 1);
+  await advance(INTERVAL_MS);
+  assert.equal(monitor.history.length, 2);
+  monitor.stop();
+});

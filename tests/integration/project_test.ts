@@ -51,7 +51,7 @@ Deno.test("README has no -A, and its commands are the ones that there are", opti
 Deno.test("README's examples of configuration and manifests are valid", options, async () => {
   const readme = Deno.readTextFileSync(fileOf("README.md"));
   const blocks = [...readme.matchAll(/^```yaml\n([^]*?)^```$/gm)].map((match) => match[1]!);
-  assert.equal(blocks.length, 2);
+  assert.equal(blocks.length, 3);
   for (const block of blocks) {
     using folder = new TestFolder();
     const isManifest = block.startsWith("name:");

@@ -140,3 +140,15 @@ Deno.test("run observer: one that throws is logged, and neither the run nor the 
     await reset();
   }
 });
+
+Deno.test("pipeline: an answer that cannot be recorded reaches its caller all the same", async () => {
+  const engine = makeEngine({
+    onRecord: () => {
+      throw new Error("broken");
+    },
+  });
+  engine.executor.answer = () => endedWith();
+  assert.equal((await engine.run()).kind, "result");
+  assert.equal((await engine.run({ target: "8.8.8.8" })).kind, "refusal");
+  assert.equal(engine.recorded.length, 2);
+});
