@@ -5,7 +5,7 @@
  */
 import type { Context } from "hono";
 import type { Clock } from "../core/clock.ts";
-import { TIMES } from "./connections.ts";
+import { TIMES } from "./kept_connection.ts";
 import { connectionOf, type HttpParts } from "./parts.ts";
 
 /** Why there is no body, and what to do. */

@@ -6,7 +6,8 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../core/clock.ts";
-import type { ConnectionKeeper, KeptConnection } from "../http/connections.ts";
+import type { ConnectionKeeper } from "../http/connections.ts";
+import type { KeptConnection } from "../http/kept_connection.ts";
 import type { Connection } from "../http/parts.ts";
 import { peerName } from "../http/peer.ts";
 import type { ServeConnection, ServedConnection } from "./serve_connection.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ConnectionKeeper } from "../../src/http/connections.ts";
 import {
   type CloseReason,
-  ConnectionKeeper,
   type KeptConnection,
   type KeptRequest,
   TIMES,
-} from "../../src/http/connections.ts";
+} from "../../src/http/kept_connection.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 /** A keeper, and what it has done: the names of connections with the reasons why they were closed. */
