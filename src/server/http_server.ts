@@ -144,7 +144,7 @@ export class HttpServer {
         awaitsClient: () => began.sending(),
       });
       if (response.headers.get("connection") === "close") kept.endsItself();
-      return response;
+      return request.method === "HEAD" ? headOf(response) : response;
     };
     try {
       served = serveConnection(connection, serve, onError);
@@ -203,6 +203,15 @@ export class HttpServer {
 /** Whether a body is to come; RFC 9112, section 6.3. */
 function hasBody({ headers }: Request): boolean {
   return headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
+}
+
+/**
+ * An answer to HEAD says nothing of the length, unless it knows what GET's would be (RFC 9110, section 8.6): Deno 2.9
+ * would make 0 of no body at all.
+ */
+function headOf(response: Response): Response {
+  if (response.body !== null || response.headers.has("content-length")) return response;
+  return new Response(new ReadableStream({ start: (controller) => controller.close() }), response);
 }
 
 /** EMFILE or ENFILE; accept(2). */

@@ -188,6 +188,20 @@ Deno.test("parameters that are none are the caller's mistake: -32602", async () 
   }
 });
 
+Deno.test("an answer to HEAD says no other length than GET's", async () => {
+  await using server = await startHttp([]);
+  for (const path of ["/livez", "/health", "/tools", "/config", "/openapi.json", "/nothing"]) {
+    const [head, get] = [
+      await fetch(`${server.url}${path}`, { method: "HEAD" }),
+      await fetch(`${server.url}${path}`),
+    ];
+    assert.equal(head.status, get.status, path);
+    assert.equal(head.headers.get("content-type"), get.headers.get("content-type"), path);
+    await get.body?.cancel();
+    assert.ok([null, get.headers.get("content-length")].includes(head.headers.get("content-length")), path);
+  }
+});
+
 Deno.test("the limit of sessions holds when many ask at once, and HEAD opens nothing", async () => {
   using folder = new TestFolder();
   const config = folder.write("config.yaml", "mcp: { max_sessions: 4 }\n");
