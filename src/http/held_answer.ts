@@ -28,31 +28,43 @@ export interface HeldAnswer {
   readonly onWhole: () => void;
 }
 
-/** A body that is line feeds until `text` resolves, and then that. Where it rejects, the body breaks off. */
+/**
+ * A body that is line feeds until `whole` resolves, and then that. Where it rejects, the body breaks off.
+ *
+ * @param whole bytes, since they stay until the client has taken them: a text would take place of the heap meanwhile
+ */
 export function heldBody(
-  text: Promise<string>,
+  whole: Promise<Uint8Array>,
   { clock, onGone, onWhole }: HeldAnswer,
 ): ReadableStream<Uint8Array> {
   let cancelBeat = () => {};
   let isOver = false;
+  const over = () => {
+    cancelBeat();
+    const wasOver = isOver;
+    isOver = true;
+    return !wasOver;
+  };
+  const leave = () => {
+    if (over()) onGone();
+  };
   return new ReadableStream<Uint8Array>({
     start(controller) {
       const beat = () => {
-        controller.enqueue(LINE_FEED);
+        // Deno 2.6 may close the stream of a client that has gone without cancelling it first: then this throws.
+        if (!succeeds(() => controller.enqueue(LINE_FEED))) return leave();
         cancelBeat = clock.after(BEAT_MS, beat);
       };
       beat();
       const end = (finish: () => void) => {
-        cancelBeat();
-        if (isOver) return;
-        isOver = true;
+        if (!over()) return;
         onWhole();
-        finish();
+        succeeds(finish);
       };
-      text.then(
-        (whole) =>
+      whole.then(
+        (bytes) =>
           end(() => {
-            controller.enqueue(new TextEncoder().encode(whole));
+            controller.enqueue(bytes);
             controller.close();
           }),
         (error) =>
@@ -62,11 +74,17 @@ export function heldBody(
           }),
       );
     },
-    cancel() {
-      cancelBeat();
-      if (isOver) return;
-      isOver = true;
-      onGone();
-    },
+    cancel: leave,
   });
+}
+
+/** Whether a stream took what was done to it: it throws where there is nobody to take it any more. */
+function succeeds(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
 }

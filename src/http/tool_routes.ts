@@ -41,8 +41,9 @@ export async function executeTool(context: Context, parts: HttpParts, caller: Ca
   }
   const gone = new AbortController();
   const { signal } = context.req.raw;
-  if (signal.aborted) gone.abort();
-  else signal.addEventListener("abort", () => gone.abort(), { once: true });
+  const leave = () => gone.abort();
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
   const slow = Promise.withResolvers<"slow">();
   let cancelTimer = () => {};
   const answer = pipeline.run(nameIn(context), body.value as RunRequest, {
@@ -50,14 +51,18 @@ export async function executeTool(context: Context, parts: HttpParts, caller: Ca
     client,
     mayIntrude,
     onStart: () => cancelTimer = clock.after(HOLD_AFTER_MS, () => slow.resolve("slow")),
-  }).finally(() => cancelTimer());
+  }).finally(() => {
+    cancelTimer();
+    // The request outlives the run until its client has taken the answer: what the listener holds would, too.
+    signal.removeEventListener("abort", leave);
+  });
   const first = await Promise.race([answer, slow.promise]);
   if (first !== "slow") return responseTo(first);
   // A program that could not be started after all is told by its problem, and the status is 200 by then.
-  const text = answer.then((late) => responseTo(late).text());
-  const stream = heldBody(text, {
+  const whole = answer.then(async (late) => new Uint8Array(await responseTo(late).arrayBuffer()));
+  const stream = heldBody(whole, {
     clock,
-    onGone: () => gone.abort(),
+    onGone: leave,
     onWhole: () => connectionOf(context).awaitsClient?.(),
   });
   return new Response(stream, { headers: { "content-type": "application/json" } });

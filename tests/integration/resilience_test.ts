@@ -16,6 +16,8 @@ const CONFIG = `
 confinement: { on_flood: kill, kill_grace_sec: 0.2 }
 security: { max_stdout_bytes: 8388608 }
 logging: { level: error }
+server: { max_connections: 2000 }
+runs: { keep: 0 }
 `;
 
 /** A folder with the tool `moody`, which does what the file `mood` says at that moment, and `config.yaml`. */
@@ -182,9 +184,9 @@ breaker: { failure_threshold: 3, recovery_timeout_sec: 0.5, timeout_multiplier: 
 
 /**
  * Keeps a server's heaps from growing before they are cleaned, so that memory tells what is kept: the oldest generation of
- * each thread has 40 MiB. Without this it goes up for some tens of thousands of calls before it stays.
+ * each thread has 48 MiB. Without this it goes up for some tens of thousands of calls before it stays.
  */
-const SMALL_HEAPS = ["env", "DENO_V8_FLAGS=--max-semi-space-size=1,--max-old-space-size=40"];
+const SMALL_HEAPS = ["env", "DENO_V8_FLAGS=--max-semi-space-size=1,--max-old-space-size=48"];
 /** When nothing is kept it goes up and down by about half of this; five thousand calls that leave 5 KiB each are seen. */
 const MOST_GROWTH_MIB = 24;
 
