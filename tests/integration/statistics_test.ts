@@ -240,7 +240,9 @@ Deno.test(
     await until("the stop", async () => !(await fetch(`${url}/readyz`)).ok);
     await callHttp(url, "alice", "say", "{}", tally);
     const reasons = new Set(Object.keys(tally.refusals).map((key) => key.split(" ")[1]));
-    assert.deepEqual(reasons, new Set(Object.keys(REFUSAL_ANSWERS)));
+    // A body that comes too slowly is waited for for half a minute; tests/integration/connections_test.ts does so.
+    const all = Object.keys(REFUSAL_ANSWERS).filter((reason) => reason !== "too_slow");
+    assert.deepEqual(reasons, new Set(all));
     // One that goes on is not counted yet.
     await assertSame(server, tally);
     letGo(folder);
