@@ -105,6 +105,7 @@ export class HttpServer {
         else this.#take(connection);
       } catch (error) {
         if (this.#isClosing || error instanceof Deno.errors.BadResource) return;
+        if (hasLeftAlready(error)) continue;
         const closed = isOutOfFiles(error) ? keeper.runOutOfFiles() : 0;
         this.#warn("cannot accept connections", {
           error: String(error),
@@ -212,6 +213,12 @@ function hasBody({ headers }: Request): boolean {
 function headOf(response: Response): Response {
   if (response.body !== null || response.headers.has("content-length")) return response;
   return new Response(new ReadableStream({ start: (controller) => controller.close() }), response);
+}
+
+/** Whether the client was gone before its connection was accepted: that is nothing to pause for, or many could hold it up. */
+function hasLeftAlready(error: unknown): boolean {
+  const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+  return [ConnectionAborted, ConnectionReset, NotConnected].some((kind) => error instanceof kind);
 }
 
 /** EMFILE or ENFILE; accept(2). */

@@ -142,6 +142,17 @@ Deno.test("http server: running out of files is no end; it makes room, pauses ev
   assert.equal(isAccepting(), true);
 });
 
+Deno.test("http server: clients that are gone before they are accepted hold nobody up", async () => {
+  const { come, isAccepting, clock } = setUp();
+  const before = clock.pending;
+  const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+  for (const kind of [ConnectionAborted, ConnectionReset, NotConnected]) {
+    come(new kind("gone"));
+    await flush();
+    assert.deepEqual([isAccepting(), clock.pending], [true, before], kind.name);
+  }
+});
+
 Deno.test("http server: one that is refused is told, and closed after a second at the latest", async () => {
   const { come, served, clock, events } = setUp(1);
   come(playedConnection().connection);
