@@ -12,6 +12,10 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
+import { stackOf } from "../core/failed_request.ts";
+
+const logger = getLogger(["bulkhead", "http"]);
 
 /** What a handler is told beside the request. */
 export interface RequestInfo {
@@ -60,7 +64,10 @@ export function connectionServer(): ServeConnection | null {
         try {
           cancel();
         } catch (error) {
-          if (!(error instanceof Deno.errors.BadResource)) throw error;
+          // It is called from timers, where what is thrown would end the server: for one connection that is too much.
+          if (!(error instanceof Deno.errors.BadResource)) {
+            logger.error("a connection could not be closed", { error: stackOf(error) });
+          }
         }
       },
     };
