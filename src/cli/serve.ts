@@ -23,6 +23,7 @@ import { configFlags, configOptions, serverOptions } from "./options.ts";
 import { readTokens } from "../server/read_tokens.ts";
 import { Reloader } from "../server/reloader.ts";
 import { readSetup } from "../server/setup.ts";
+import { UncaughtErrors } from "../server/uncaught_errors.ts";
 
 /** Its arguments. */
 export const parser = object({ ...serverOptions, ...configOptions });
@@ -34,6 +35,7 @@ export const run: Command = async (invocation) => {
   const flags = configFlags(readArguments(parser, invocation));
   // Heard from the beginning: whoever reads the ready line may send one at once.
   using signals = new Signals();
+  using uncaught = new UncaughtErrors();
   const setup = readSetup(flags, io);
   const { transport, host: named } = listenerSettings(setup.config);
   const tokens = transport === "http" ? await readTokens(setup, io) : null;
@@ -62,7 +64,8 @@ export const run: Command = async (invocation) => {
       announce(engine, listener);
       engine.health.start();
     }
-    const end = await untilStopped(signals, listener, engine);
+    const end = await untilStopped(signals, uncaught, listener, engine);
+    if (end.bug !== null) throw end.bug.error;
     if (end.lost === null) return EXIT.ok;
     standardError.write(`bulkhead: ${end.lost}: stopped rather than run programs unconfined\n`);
     return EXIT.bug;
@@ -176,14 +179,16 @@ const CLOSE_MS = 3000;
 
 /**
  * Waits for a signal or the client's end; then an orderly stop, which a second signal cuts short. When the confinement
- * is lost there is nothing to wait for: `lost` is the reason.
+ * is lost, or the server has shown a bug, there is nothing to wait for: `lost` is the reason, `bug` has the error.
  */
 async function untilStopped(
   signals: Signals,
+  uncaught: UncaughtErrors,
   listener: Listener,
   engine: Engine,
-): Promise<{ readonly lost: string | null }> {
+): Promise<{ readonly lost: string | null; readonly bug: { readonly error: unknown } | null }> {
   let lost: string | null = null;
+  let bug: { readonly error: unknown } | null = null;
   const noted = engine.confinement.lost.then((reason) => {
     lost = reason;
     return "lost" as const;
@@ -192,6 +197,10 @@ async function untilStopped(
     signals.first.then(() => "signal" as const),
     listener.ended.then(() => "client" as const),
     noted,
+    uncaught.first.then((first) => {
+      bug = first;
+      return "bug" as const;
+    }),
   ]);
   logger.info("stopping", { reason });
   // Nobody is left to take an answer when the client has closed its pipe.
@@ -202,5 +211,5 @@ async function untilStopped(
   void abortionOf(signals.second).then(() => engine.confinement.killRuns());
   await stopped;
   await listener.close(AbortSignal.any([signals.second, AbortSignal.timeout(CLOSE_MS)]));
-  return { lost };
+  return { lost, bug };
 }
