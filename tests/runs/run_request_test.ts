@@ -49,6 +49,7 @@ const whole = fc.tuple(body, fc.dictionary(fc.string(), anything, { maxKeys: 1 }
 Deno.test("request: what is said of it is what is checked", () => {
   const tool = toolOf();
   const schema = jsonSchemaOf(runRequestSchema);
+  const numRuns = FEW ? 300 : 1000;
   let taken = 0;
   fc.assert(
     fc.property(whole, (request) => {
@@ -58,9 +59,10 @@ Deno.test("request: what is said of it is what is checked", () => {
       assert.equal(schemaMistake(schema, request) === null, plan.ok, shown);
       if (plan.ok) taken++;
     }),
-    { numRuns: FEW ? 300 : 1000 },
+    { numRuns },
   );
-  assert(taken > 20, "hardly any was good");
+  // About one in ten is.
+  assert(taken > numRuns / 100, "hardly any was good");
 });
 
 Deno.test("request: its fields are the contract's", () => {
